@@ -1,0 +1,1 @@
+//! Actions that need no store: `exec` and `http.check`.

@@ -1,0 +1,5 @@
+//! Connectors: one folder for each kind of store, and one for actions that
+//! need no store. Each implements [`reprise_ports::Connector`].
+
+pub mod generic;
+pub mod postgres;

@@ -1,0 +1,1 @@
+//! Builds real estates, load and accidents for demo, tests and rehearsals

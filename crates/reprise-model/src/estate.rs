@@ -1,0 +1,205 @@
+//! The estate: stores, shards, backups, live ends, objectives. The values of
+//! `estate.yaml`, with nothing resolved and no secret in them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Elapsed, ShardId, StoreId};
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Estate {
+    pub name: String,
+    /// The folder that relative paths start from: the file's own.
+    pub base: PathBuf,
+    pub objectives: Objectives,
+    pub sites: SiteSource,
+    /// In the order of the file.
+    pub stores: Vec<Store>,
+}
+
+impl Estate {
+    pub fn store(&self, id: &StoreId) -> Option<&Store> {
+        self.stores.iter().find(|store| store.id == *id)
+    }
+}
+
+/// What was promised: at most this much lost, at most this long.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Objectives {
+    pub rpo: Option<Elapsed>,
+    pub rto: Option<Elapsed>,
+}
+
+/// Where the list of sites as it was at T comes from.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SiteSource {
+    /// A query against the store recovered to T; the column `id` is required,
+    /// every other column becomes an attribute.
+    Query { store: StoreId, query: String },
+    /// A CSV file with a header line, under the same rule. Absolute or
+    /// relative to the estate's folder.
+    File { path: PathBuf },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    Metadata,
+    Identity,
+    Product,
+    Media,
+    Apps,
+    Events,
+    Config,
+}
+
+impl Layer {
+    pub const ALL: [Layer; 7] = [
+        Self::Metadata,
+        Self::Identity,
+        Self::Product,
+        Self::Media,
+        Self::Apps,
+        Self::Events,
+        Self::Config,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Identity => "identity",
+            Self::Product => "product",
+            Self::Media => "media",
+            Self::Apps => "apps",
+            Self::Events => "events",
+            Self::Config => "config",
+        }
+    }
+}
+
+/// The kind of software behind a store; decides the connector.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    Postgres,
+}
+
+impl StoreKind {
+    pub const ALL: [StoreKind; 1] = [Self::Postgres];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Store {
+    pub id: StoreId,
+    pub kind: StoreKind,
+    pub layer: Layer,
+    /// Template over the site that yields the shard; absent where there is one shard.
+    pub placement: Option<String>,
+    pub tenant: Option<Tenant>,
+    /// In the order of the file.
+    pub shards: Vec<Shard>,
+}
+
+impl Store {
+    pub fn shard(&self, id: &ShardId) -> Option<&Shard> {
+        self.shards.iter().find(|shard| shard.id == *id)
+    }
+}
+
+/// Which rows belong to a site: the root table and its key, and what the
+/// catalog's foreign keys cannot tell. Table names may be `schema.table`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Tenant {
+    pub table: String,
+    pub key: String,
+    pub tables: BTreeMap<String, TableRule>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableRule {
+    /// Owned by the site whose id is in this column.
+    Key(String),
+    /// Not tenant data: read by all, restored for none.
+    Shared,
+    /// Tenant data that is left out on purpose.
+    Ignored,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Shard {
+    pub id: ShardId,
+    /// The live end's URL, unresolved.
+    pub live: Text,
+    pub backup: Backup,
+    /// Folder to recover in; absolute, or relative to the estate's folder.
+    pub scratch: Option<PathBuf>,
+}
+
+/// Where a shard's past is kept. Paths are absolute or relative to the estate's folder.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Backup {
+    /// `pg_basebackup` in plain format (a folder, or a folder of such folders,
+    /// of which the newest that ended before T is taken), and an archive of WAL.
+    BaseBackup { base: PathBuf, wal: PathBuf },
+    /// A pgBackRest repository, by stanza and configuration file.
+    PgBackRest {
+        stanza: String,
+        config: Option<PathBuf>,
+    },
+}
+
+/// Text that may hold `${NAME}` references and must be treated as a secret
+/// once they are resolved, or when somebody wrote a password into it.
+/// Neither `Debug` nor `Serialize` shows more than the names referred to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Text(String);
+
+impl Text {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The unresolved text. For the resolver only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What may be shown: the text if it is nothing but `${NAME}`, else a veil.
+    fn shown(&self) -> &str {
+        let name = self.0.strip_prefix("${").and_then(|t| t.strip_suffix('}'));
+        match name {
+            Some(name) if !name.contains(['$', '{', '}']) => &self.0,
+            _ => "(hidden)",
+        }
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.shown())
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.shown())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}

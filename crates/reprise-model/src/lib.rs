@@ -1,0 +1,39 @@
+//! The words of reprise as types.
+//!
+//! Everything here is a value: ids, times, task states, journal events,
+//! outcomes, verdicts and exit codes. The crate knows no runtime, no clock, no
+//! file and no store, so that a live run, a journal read back and a simulated
+//! run all speak the same language.
+
+mod command;
+mod digest;
+mod estate;
+mod event;
+mod exit;
+mod id;
+mod outcome;
+mod plan;
+mod runbook;
+mod state;
+mod time;
+mod verdict;
+
+pub use command::Command;
+pub use digest::{Digest, DigestError};
+pub use estate::{
+    Backup, Estate, Layer, Objectives, Shard, SiteSource, Store, StoreKind, TableRule, Tenant, Text,
+};
+pub use event::{AttemptEnd, Entry, Event, Halt, Owner, RunEnd};
+pub use exit::Exit;
+pub use id::{
+    AttemptId, Epoch, PoolName, RunId, Seq, ShardId, SiteId, StepName, StoreId, TaskIx, TaskKey,
+};
+pub use outcome::{Fault, FaultKind, Outcome, RecoveryPoint, Volume};
+pub use plan::{
+    BlastRadius, NotPlanned, PLAN_VERSION, Plan, PlannedShard, PlannedSite, PlannedStep,
+    PlannedTask, SourceFile,
+};
+pub use runbook::{Action, HaltLimit, HaltRule, Pool, Retry, Runbook, Scope, Step, WaveSize};
+pub use state::TaskState;
+pub use time::{Elapsed, Timestamp, TimestampError, format_duration, parse_duration};
+pub use verdict::{Check, Verdict};

@@ -1,0 +1,1 @@
+//! Finds PostgreSQL installations and runs private clusters, also when called as root.

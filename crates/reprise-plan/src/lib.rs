@@ -1,0 +1,1 @@
+//! Compiles runbook x estate x sites x target time into one hashed DAG

@@ -1,0 +1,1 @@
+//! A fold over events: bars, plain lines, JSON, Markdown, HTML

@@ -1,0 +1,1 @@
+//! Performs the engine's effects: the one inner place with tokio, clock and signals

@@ -1,0 +1,1 @@
+//! The engine under virtual time, with a seeded world of faults

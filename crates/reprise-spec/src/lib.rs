@@ -1,0 +1,1 @@
+//! The files people write, parsed into values with spans and diagnostics
