@@ -31,10 +31,14 @@ pub enum Event {
     /// A connector's durable note to its own later probe, for example the
     /// transaction id that it is about to commit.
     Marked { attempt: AttemptId, mark: Value },
-    /// The attempt ended, or its probe was answered.
-    Ended { attempt: AttemptId, end: AttemptEnd },
-    /// A failed attempt will be repeated, not before `not_before`.
-    RetryScheduled { task: TaskIx, not_before: Timestamp },
+    /// The attempt ended, or its probe was answered. With `again` the task is
+    /// tried once more, not before that moment.
+    Ended {
+        attempt: AttemptId,
+        end: AttemptEnd,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<Timestamp>,
+    },
     /// The task will not be attempted; `because` names the reason for people,
     /// `of` the task that stands in the way, where it is one.
     Skipped {
@@ -43,8 +47,6 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         of: Option<TaskIx>,
     },
-    /// The operator's cancellation reached the task.
-    TaskCancelled { task: TaskIx },
     /// A person's answer is wanted.
     GateOpened { task: TaskIx },
     /// No further wave is started.

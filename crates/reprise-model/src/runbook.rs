@@ -124,11 +124,12 @@ impl Action {
         }
     }
 
-    /// Whether it only looks: its failure is a failed validation, not a failed site.
+    /// Whether it only looks, or asks a person to: its failure is a failed
+    /// validation, not a failed site.
     pub fn is_check(self) -> bool {
         match self {
-            Self::Verify | Self::HttpCheck => true,
-            Self::Recover | Self::Restore | Self::Release | Self::Gate | Self::Exec => false,
+            Self::Verify | Self::HttpCheck | Self::Gate => true,
+            Self::Recover | Self::Restore | Self::Release | Self::Exec => false,
         }
     }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum TaskState {
     /// Something it needs is not finished.
     Waiting,
-    /// All it needs is there; to be checked whether it is needed at all.
+    /// All it needs is there, but its wave is not open, or it is a gate that
+    /// is about to be.
     Ready,
     /// Found to be as it should be already; nothing was done.
     Satisfied,
@@ -29,7 +30,7 @@ pub enum TaskState {
     Indeterminate,
     /// Not attempted, because of something else.
     Skipped,
-    /// Given up by the operator.
+    /// Interrupted by the operator; a resume puts it back.
     Cancelled,
 }
 
