@@ -1,0 +1,224 @@
+//! The twin in memory: the same pages, chain and fences, durable for as long
+//! as one handle lives. For tests and dry runs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_ports::{Claim, Journal, JournalError, NewRun, OwnerState, RunRow};
+
+use crate::page::{Chain, Page, Tip, compose, conflict, genesis};
+
+/// One coordinator's handle. Dropping it is that coordinator's death: its
+/// claims are free again.
+pub struct MemoryJournal {
+    /// Tells this handle's claims from those of its siblings.
+    handle: Arc<()>,
+    runs: Arc<Mutex<BTreeMap<RunId, Run>>>,
+}
+
+struct Run {
+    row: RunRow,
+    plan: Plan,
+    tip: Tip,
+    pages: Vec<Page>,
+    inbox: Vec<Command>,
+    holder: Option<Holder>,
+}
+
+struct Holder {
+    handle: Arc<()>,
+    owner: Owner,
+}
+
+impl MemoryJournal {
+    pub fn new() -> Self {
+        Self {
+            handle: Arc::new(()),
+            runs: Arc::default(),
+        }
+    }
+
+    /// Another coordinator's handle to the same journal.
+    pub fn sibling(&self) -> Self {
+        Self {
+            handle: Arc::new(()),
+            runs: self.runs.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Run>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(
+        &self,
+        run: &RunId,
+        act: impl FnOnce(&mut Run) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        match self.lock().get_mut(run) {
+            Some(found) => act(found),
+            None => Err(JournalError::NoSuchRun(run.clone())),
+        }
+    }
+
+    fn holds(&self, run: &Run) -> bool {
+        let holder = run.holder.as_ref();
+        holder.is_some_and(|holder| Arc::ptr_eq(&holder.handle, &self.handle))
+    }
+}
+
+impl Default for MemoryJournal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for MemoryJournal {
+    fn drop(&mut self) {
+        for run in self.lock().values_mut() {
+            if self.holds(run) {
+                run.holder = None;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn create(&self, run: &NewRun<'_>) -> Result<(), JournalError> {
+        let mut runs = self.lock();
+        if runs.contains_key(&run.id) {
+            return Err(JournalError::Unusable {
+                place: "memory".to_owned(),
+                what: format!("run `{}` is in it already", run.id),
+            });
+        }
+        let created = Run {
+            row: crate::row_of(run),
+            plan: run.plan.clone(),
+            tip: Tip {
+                epoch: Epoch(0),
+                next: Seq(0),
+                head: genesis(&run.id),
+            },
+            pages: Vec::new(),
+            inbox: Vec::new(),
+            holder: None,
+        };
+        runs.insert(run.id.clone(), created);
+        Ok(())
+    }
+
+    async fn runs(&self) -> Result<Vec<RunRow>, JournalError> {
+        let mut rows: Vec<RunRow> = self
+            .lock()
+            .values()
+            .map(|run| RunRow {
+                owner: match &run.holder {
+                    Some(holder) => OwnerState::Alive(holder.owner.clone()),
+                    None => OwnerState::Free,
+                },
+                ..run.row.clone()
+            })
+            .collect();
+        rows.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
+        Ok(rows)
+    }
+
+    async fn plan(&self, run: &RunId) -> Result<Plan, JournalError> {
+        self.with(run, |run| Ok(run.plan.clone()))
+    }
+
+    async fn claim(&self, run: &RunId, owner: &Owner) -> Result<Claim, JournalError> {
+        self.with(run, |found| {
+            if let Some(holder) = &found.holder {
+                return Err(JournalError::Alive {
+                    run: run.clone(),
+                    owner: holder.owner.clone(),
+                });
+            }
+            found.tip.epoch = Epoch(found.tip.epoch.0 + 1);
+            found.holder = Some(Holder {
+                handle: self.handle.clone(),
+                owner: Owner {
+                    epoch: found.tip.epoch,
+                    ..owner.clone()
+                },
+            });
+            let Tip { epoch, next, head } = found.tip;
+            Ok(Claim { epoch, next, head })
+        })
+    }
+
+    async fn release(&self, run: &RunId, claim: &Claim) {
+        let mut runs = self.lock();
+        if let Some(found) = runs.get_mut(run)
+            && self.holds(found)
+            && found.tip.epoch == claim.epoch
+        {
+            found.holder = None;
+        }
+    }
+
+    async fn append(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let page = compose(run, claim, entries, 0)?;
+        self.with(run, |found| {
+            if (found.tip.epoch, found.tip.next) != (claim.epoch, claim.next) {
+                return Err(conflict(run, claim, found.tip));
+            }
+            if !self.holds(found) {
+                return Err(crate::not_held(run, "memory"));
+            }
+            *claim = page.moved(claim);
+            found.tip.next = claim.next;
+            found.tip.head = claim.head;
+            found.pages.push(page);
+            Ok(())
+        })
+    }
+
+    async fn read(&self, run: &RunId, from: Seq) -> Result<Vec<Entry>, JournalError> {
+        self.with(run, |found| {
+            let mut entries = Vec::new();
+            let mut chain = Chain::start(run);
+            for page in &found.pages {
+                chain.follow(page, from, &mut entries)?;
+            }
+            chain.finish(found.tip)?;
+            Ok(entries)
+        })
+    }
+
+    async fn head(&self, run: &RunId) -> Result<Digest, JournalError> {
+        self.with(run, |run| Ok(run.tip.head))
+    }
+
+    async fn post(
+        &self,
+        run: &RunId,
+        command: &Command,
+        _at: Timestamp,
+    ) -> Result<u64, JournalError> {
+        self.with(run, |run| {
+            run.inbox.push(command.clone());
+            Ok(run.inbox.len() as u64)
+        })
+    }
+
+    async fn inbox(&self, run: &RunId, after: u64) -> Result<Vec<(u64, Command)>, JournalError> {
+        self.with(run, |run| {
+            let numbered = (1..).zip(run.inbox.iter().cloned());
+            Ok(numbered.filter(|(number, _)| *number > after).collect())
+        })
+    }
+}

@@ -1,0 +1,1 @@
+select to_regclass('reprise._sqlx_migrations') is not null

@@ -1,0 +1,3 @@
+select version, description
+from _sqlx_migrations
+order by version

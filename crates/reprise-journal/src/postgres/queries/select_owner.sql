@@ -1,0 +1,3 @@
+select epoch, owner_host, owner_pid, owner_version
+from runs
+where id = $1

@@ -1,0 +1,58 @@
+//! What SQLite's and the file system's errors mean to an operator.
+
+use std::io;
+
+use reprise_model::RunId;
+use reprise_ports::JournalError;
+
+/// SQLite's primary result codes, the low byte of the extended ones.
+mod code {
+    pub const BUSY: u32 = 5;
+    pub const READONLY: u32 = 8;
+    pub const IOERR: u32 = 10;
+    pub const CORRUPT: u32 = 11;
+    pub const FULL: u32 = 13;
+    pub const CANTOPEN: u32 = 14;
+    pub const NOTADB: u32 = 26;
+}
+
+pub(super) fn of_file(place: &str, error: &io::Error) -> JournalError {
+    unusable(place, format!("it cannot be opened or created: {error}"))
+}
+
+pub(super) fn of_sqlx(place: &str, error: &sqlx::Error) -> JournalError {
+    let primary = error
+        .as_database_error()
+        .and_then(|e| e.code())
+        .and_then(|code| code.parse::<u32>().ok())
+        .map(|extended| extended & 0xff);
+    let meaning = match primary {
+        Some(code::BUSY) => "another process has been writing to it for too long",
+        Some(code::READONLY) => "it, or its folder, is read-only",
+        Some(code::IOERR) => "the disk or file system reports an error",
+        Some(code::CORRUPT) => "the file is damaged or cut off",
+        Some(code::FULL) => "the disk is full",
+        Some(code::CANTOPEN) => "the file, or its folder, cannot be opened for writing",
+        Some(code::NOTADB) => "the file is not an SQLite database",
+        _ => return unusable(place, error.to_string()),
+    };
+    unusable(place, format!("{meaning} ({error})"))
+}
+
+/// As [`of_sqlx`], and names a run that is there already.
+pub(super) fn of_create(place: &str, run: &RunId, error: &sqlx::Error) -> JournalError {
+    if error
+        .as_database_error()
+        .is_some_and(|e| e.is_unique_violation())
+    {
+        return unusable(place, format!("run `{run}` is in it already"));
+    }
+    of_sqlx(place, error)
+}
+
+fn unusable(place: &str, what: String) -> JournalError {
+    JournalError::Unusable {
+        place: place.to_owned(),
+        what,
+    }
+}

@@ -1,0 +1,318 @@
+//! SQLite: one file, nothing to install.
+//!
+//! One connection writes, a few read. WAL mode lets them run side by side;
+//! full synchronous makes each commit durable before it returns.
+
+mod connect;
+mod fault;
+mod lock;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use reprise_model::{Command, Digest, Entry, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_ports::{Claim, Journal, JournalError, NewRun, RunRow};
+use sqlx::{Connection, SqliteConnection, SqlitePool, query, query_as, query_scalar};
+
+use crate::page::{Chain, Page, Tip, compose, conflict, genesis};
+use crate::rows::{CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, TipRecord};
+use lock::RunLock;
+
+pub(crate) struct SqliteJournal {
+    path: PathBuf,
+    place: String,
+    writer: tokio::sync::Mutex<Writer>,
+    readers: SqlitePool,
+    held: Mutex<BTreeMap<RunId, Held>>,
+}
+
+struct Writer {
+    connection: SqliteConnection,
+    /// Size of the last page: what to reserve for the next.
+    last_bytes: usize,
+}
+
+struct Held {
+    claim: Claim,
+    /// Held for its lock: closing it gives the run up.
+    lock: RunLock,
+}
+
+impl SqliteJournal {
+    pub(crate) async fn open(path: &Path) -> Result<Self, JournalError> {
+        let place = path.display().to_string();
+        let path = connect::prepare(path).map_err(|error| fault::of_file(&place, &error))?;
+        let connection = connect::writer(&path, &place).await?;
+        Ok(Self {
+            readers: connect::readers(&path),
+            path,
+            place,
+            writer: tokio::sync::Mutex::new(Writer {
+                connection,
+                last_bytes: 0,
+            }),
+            held: Mutex::default(),
+        })
+    }
+
+    fn fault(&self, error: &sqlx::Error) -> JournalError {
+        fault::of_sqlx(&self.place, error)
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<RunId, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn holds(&self, run: &RunId, claim: &Claim) -> bool {
+        let held = self.held();
+        held.get(run)
+            .is_some_and(|held| held.claim.epoch == claim.epoch)
+    }
+
+    async fn owner(&self, run: &RunId) -> Result<Owner, JournalError> {
+        let record: Option<OwnerRecord> = query_as(include_str!("queries/select_owner.sql"))
+            .bind(run.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        let record = record.ok_or_else(|| JournalError::NoSuchRun(run.clone()))?;
+        Ok(record.read())
+    }
+
+    async fn tip(&self, run: &RunId) -> Result<Tip, JournalError> {
+        let mut reader = self.readers.acquire().await.map_err(|e| self.fault(&e))?;
+        self.tip_on(run, &mut reader).await
+    }
+
+    async fn tip_on(
+        &self,
+        run: &RunId,
+        connection: &mut SqliteConnection,
+    ) -> Result<Tip, JournalError> {
+        let record: Option<TipRecord> = query_as(include_str!("queries/select_tip.sql"))
+            .bind(run.as_str())
+            .fetch_optional(connection)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        let record = record.ok_or_else(|| JournalError::NoSuchRun(run.clone()))?;
+        record.read(run)
+    }
+
+    /// Moves the run's row and writes the page, in one transaction. False
+    /// when the row was not where the claim says.
+    async fn write(
+        &self,
+        connection: &mut SqliteConnection,
+        run: &RunId,
+        claim: &Claim,
+        page: Page,
+    ) -> Result<bool, sqlx::Error> {
+        let mut transaction = connection.begin_with("begin immediate").await?;
+        let moved = page.moved(claim);
+        let found = query(include_str!("queries/move_tip.sql"))
+            .bind(run.as_str())
+            .bind(claim.epoch.0.cast_signed())
+            .bind(claim.next.0.cast_signed())
+            .bind(moved.next.0.cast_signed())
+            .bind(moved.head.as_bytes().as_slice())
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected();
+        if found == 0 {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        query(include_str!("queries/insert_page.sql"))
+            .bind(run.as_str())
+            .bind(page.first.0.cast_signed())
+            .bind(page.last.0.cast_signed())
+            .bind(page.epoch.0.cast_signed())
+            .bind(page.hash.as_bytes().as_slice())
+            .bind(page.body)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    async fn insert(&self, run: &NewRun<'_>) -> Result<(), sqlx::Error> {
+        let row = crate::row_of(run);
+        let plan = serde_json::to_string(run.plan).expect("a plan is plain data");
+        let mut writer = self.writer.lock().await;
+        let mut transaction = writer.connection.begin_with("begin immediate").await?;
+        query(include_str!("queries/insert_run.sql"))
+            .bind(run.id.as_str())
+            .bind(row.plan_hash.as_bytes().as_slice())
+            .bind(row.target_time.as_micros())
+            .bind(row.created.as_micros())
+            .bind(row.env_file)
+            .bind(i64::from(row.sites))
+            .bind(i64::from(row.tasks))
+            .bind(genesis(&run.id).as_bytes().as_slice())
+            .execute(&mut *transaction)
+            .await?;
+        query(include_str!("queries/insert_plan.sql"))
+            .bind(run.id.as_str())
+            .bind(Digest::of(plan.as_bytes()).as_bytes().as_slice())
+            .bind(plan)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await
+    }
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    async fn create(&self, run: &NewRun<'_>) -> Result<(), JournalError> {
+        self.insert(run)
+            .await
+            .map_err(|error| fault::of_create(&self.place, &run.id, &error))
+    }
+
+    async fn runs(&self) -> Result<Vec<RunRow>, JournalError> {
+        let records: Vec<RunRecord> = query_as(include_str!("queries/select_runs.sql"))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        let read = |record: RunRecord| {
+            let alive = lock::is_held(&self.path, &record.id);
+            record.read(alive)
+        };
+        records.into_iter().map(read).collect()
+    }
+
+    async fn plan(&self, run: &RunId) -> Result<Plan, JournalError> {
+        let record: Option<PlanRecord> = query_as(include_str!("queries/select_plan.sql"))
+            .bind(run.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        let record = record.ok_or_else(|| JournalError::NoSuchRun(run.clone()))?;
+        record.read(run)
+    }
+
+    async fn claim(&self, run: &RunId, owner: &Owner) -> Result<Claim, JournalError> {
+        // Before the lock, so that a mistyped name leaves no lock file behind.
+        let last = self.owner(run).await?;
+        let lock = RunLock::take(&self.path, run.as_str())
+            .await
+            .map_err(|error| fault::of_file(&self.place, &error))?;
+        let Some(lock) = lock else {
+            // Read again: the one seen above may have given up since.
+            let owner = self.owner(run).await.unwrap_or(last);
+            let run = run.clone();
+            return Err(JournalError::Alive { run, owner });
+        };
+        let mut writer = self.writer.lock().await;
+        let record: TipRecord = query_as(include_str!("queries/take_over.sql"))
+            .bind(run.as_str())
+            .bind(&owner.host)
+            .bind(i64::from(owner.pid))
+            .bind(&owner.version)
+            .fetch_one(&mut writer.connection)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        let Tip { epoch, next, head } = record.read(run)?;
+        let claim = Claim { epoch, next, head };
+        self.held().insert(run.clone(), Held { claim, lock });
+        Ok(claim)
+    }
+
+    async fn release(&self, run: &RunId, claim: &Claim) {
+        if self.holds(run, claim)
+            && let Some(held) = self.held().remove(run)
+        {
+            held.lock.give_up();
+        }
+    }
+
+    async fn append(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.writer.lock().await;
+        let page = compose(run, claim, entries, writer.last_bytes)?;
+        if !self.holds(run, claim) {
+            let tip = self.tip_on(run, &mut writer.connection).await?;
+            return Err(if tip.epoch == claim.epoch {
+                crate::not_held(run, &self.place)
+            } else {
+                conflict(run, claim, tip)
+            });
+        }
+        let (moved, bytes) = (page.moved(claim), page.body.len());
+        let written = self
+            .write(&mut writer.connection, run, claim, page)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        if !written {
+            let tip = self.tip_on(run, &mut writer.connection).await?;
+            return Err(conflict(run, claim, tip));
+        }
+        writer.last_bytes = bytes;
+        *claim = moved;
+        Ok(())
+    }
+
+    async fn read(&self, run: &RunId, from: Seq) -> Result<Vec<Entry>, JournalError> {
+        // One read transaction: the run's row and its pages are of one moment.
+        let fault = |error| self.fault(&error);
+        let mut snapshot = self.readers.begin().await.map_err(fault)?;
+        let tip = self.tip_on(run, &mut snapshot).await?;
+        let mut entries = Vec::new();
+        let mut chain = Chain::start(run);
+        {
+            let mut pages = query_as::<_, PageRecord>(include_str!("queries/select_pages.sql"))
+                .bind(run.as_str())
+                .fetch(&mut *snapshot);
+            while let Some(record) = pages.try_next().await.map_err(fault)? {
+                chain.follow(&record.read(run)?, from, &mut entries)?;
+            }
+        }
+        snapshot.commit().await.map_err(fault)?;
+        chain.finish(tip)?;
+        Ok(entries)
+    }
+
+    async fn head(&self, run: &RunId) -> Result<Digest, JournalError> {
+        Ok(self.tip(run).await?.head)
+    }
+
+    async fn post(
+        &self,
+        run: &RunId,
+        command: &Command,
+        at: Timestamp,
+    ) -> Result<u64, JournalError> {
+        self.tip(run).await?;
+        let body = serde_json::to_string(command).expect("a command is plain data");
+        let mut writer = self.writer.lock().await;
+        let number: i64 = query_scalar(include_str!("queries/insert_command.sql"))
+            .bind(run.as_str())
+            .bind(at.as_micros())
+            .bind(body)
+            .fetch_one(&mut writer.connection)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        Ok(number.cast_unsigned())
+    }
+
+    async fn inbox(&self, run: &RunId, after: u64) -> Result<Vec<(u64, Command)>, JournalError> {
+        let records: Vec<CommandRecord> = query_as(include_str!("queries/select_commands.sql"))
+            .bind(run.as_str())
+            .bind(after.cast_signed())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        let read = |record: CommandRecord| record.read(&self.place);
+        records.into_iter().map(read).collect()
+    }
+}

@@ -1,0 +1,4 @@
+select number, body
+from commands
+where run = ?1 and number > ?2
+order by number

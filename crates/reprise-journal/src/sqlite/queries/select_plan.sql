@@ -1,0 +1,3 @@
+select digest, body
+from plans
+where run = ?1

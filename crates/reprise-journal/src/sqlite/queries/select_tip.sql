@@ -1,0 +1,3 @@
+select epoch, next_seq, head
+from runs
+where id = ?1
