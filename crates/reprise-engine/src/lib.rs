@@ -1,1 +1,31 @@
-//! The scheduler, the fold of the journal and the resume table: pure, without input or output
+//! The engine: decides what happens next, and does nothing itself.
+//!
+//! `Engine::handle(input, now)` takes what the world said and returns what is
+//! to be done, in order. It knows no runtime, no clock, no file, no
+//! randomness: the same inputs give the same effects, byte for byte. The
+//! runner, the simulator and, one day, agents on other machines drive the same
+//! code.
+//!
+//! The journal is the truth. Every change of a task's state is either an event
+//! or follows from events alone, and [`fold::Fold`] is the only place that
+//! turns events into states: live, and when a run is taken up again.
+//!
+//! - [`fold`]: events to states; an illegal event is an error that names it
+//! - `ledger`: the dense vector of states, with one writer
+//! - `ready`: what wants a slot, by pool and priority
+//! - `engine`: inputs to events and effects
+//! - `backoff`: when a failed task is tried again
+//! - `reset`: the operator's retry
+
+mod backoff;
+mod engine;
+pub mod fold;
+mod io;
+mod ledger;
+mod ready;
+mod reset;
+mod topology;
+
+pub use engine::{Engine, Options, ReplayError};
+pub use fold::{Fold, FoldError};
+pub use io::{Answer, Effect, Input, Interruption};

@@ -124,6 +124,20 @@ impl Action {
         }
     }
 
+    /// Whether it may be done once more when nobody can tell if it was done:
+    /// it only looks, works in scratch, or carries an idempotency key.
+    pub fn may_repeat(self) -> bool {
+        match self {
+            Self::Restore | Self::Gate => false,
+            Self::Recover | Self::Verify | Self::Release | Self::Exec | Self::HttpCheck => true,
+        }
+    }
+
+    /// Whether a check of this kind that did not pass may pass a little later.
+    pub fn settles_with_time(self) -> bool {
+        self == Self::HttpCheck
+    }
+
     /// Whether it only looks, or asks a person to: its failure is a failed
     /// validation, not a failed site.
     pub fn is_check(self) -> bool {

@@ -1,0 +1,111 @@
+//! What never changes during a run: the plan, its edges, and what follows from them.
+
+use std::sync::Arc;
+
+use reprise_model::{Action, Plan, PlannedStep, Scope, TaskIx};
+use reprise_plan::shape::Shape;
+
+/// Marks a task that belongs to no wave: those of shards and of the run.
+const NO_WAVE: u32 = u32::MAX;
+
+pub(crate) struct Topology {
+    pub plan: Arc<Plan>,
+    pub shape: Shape,
+    wave: Vec<u32>,
+    /// Is a site's gate, or comes after one: no reason to hold back the next wave.
+    beyond_gate: Vec<bool>,
+    site_offsets: Vec<u32>,
+    site_tasks: Vec<TaskIx>,
+}
+
+impl Topology {
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let shape = Shape::of(&plan);
+        let mut beyond_gate = vec![false; plan.tasks.len()];
+        let mut wave = vec![NO_WAVE; plan.tasks.len()];
+        for (ix, task) in plan.tasks.iter().enumerate() {
+            let Some(site) = task.site else { continue };
+            wave[ix] = plan.sites[site as usize].wave;
+            let gate = plan.steps[task.step as usize].action == Action::Gate;
+            beyond_gate[ix] = gate || task.needs.iter().any(|need| beyond_gate[need.get()]);
+        }
+        let (site_offsets, site_tasks) = tasks_by_site(&plan);
+        Self {
+            plan,
+            shape,
+            wave,
+            beyond_gate,
+            site_offsets,
+            site_tasks,
+        }
+    }
+
+    pub fn step(&self, task: TaskIx) -> &PlannedStep {
+        self.plan.step_of(task)
+    }
+
+    pub fn action(&self, task: TaskIx) -> Action {
+        self.step(task).action
+    }
+
+    pub fn site(&self, task: TaskIx) -> Option<usize> {
+        self.plan.tasks[task.get()].site.map(|site| site as usize)
+    }
+
+    /// The wave that must be open before the task may start.
+    pub fn wave(&self, task: TaskIx) -> Option<usize> {
+        let wave = self.wave[task.get()];
+        (wave != NO_WAVE).then_some(wave as usize)
+    }
+
+    /// Whether the task's wave is settled only once the task is.
+    pub fn holds_wave(&self, task: TaskIx) -> bool {
+        !self.beyond_gate[task.get()]
+    }
+
+    pub fn needs(&self, task: TaskIx) -> &[TaskIx] {
+        &self.plan.tasks[task.get()].needs
+    }
+
+    pub fn of_site(&self, site: usize) -> &[TaskIx] {
+        let range = self.site_offsets[site] as usize..self.site_offsets[site + 1] as usize;
+        &self.site_tasks[range]
+    }
+
+    /// Whether `dependent` goes on when `need` fails: a task that gathers
+    /// many sites or shards does, so that one bad site stops nobody else.
+    /// Scratch is released only when all of them are done, because a retry
+    /// wants it.
+    pub fn tolerates(&self, dependent: TaskIx, need: TaskIx) -> bool {
+        let gathers = width(self.step(dependent).scope) > width(self.step(need).scope);
+        gathers && self.action(dependent) != Action::Release
+    }
+}
+
+fn width(scope: Scope) -> u8 {
+    match scope {
+        Scope::Site => 0,
+        Scope::Shard => 1,
+        Scope::Run => 2,
+    }
+}
+
+/// The tasks of each site, as offsets into one flat list.
+fn tasks_by_site(plan: &Plan) -> (Vec<u32>, Vec<TaskIx>) {
+    let mut offsets = vec![0u32; plan.sites.len() + 1];
+    for site in plan.tasks.iter().filter_map(|task| task.site) {
+        offsets[site as usize + 1] += 1;
+    }
+    for site in 0..plan.sites.len() {
+        offsets[site + 1] += offsets[site];
+    }
+    let mut next = offsets.clone();
+    let mut tasks = vec![TaskIx(0); offsets[plan.sites.len()] as usize];
+    for (ix, task) in plan.tasks.iter().enumerate() {
+        let Some(site) = task.site else { continue };
+        let place = &mut next[site as usize];
+        tasks[*place as usize] = TaskIx::at(ix);
+        *place += 1;
+    }
+    (offsets, tasks)
+}
