@@ -1,1 +1,16 @@
-//! The engine under virtual time, with a seeded world of faults
+//! The engine under virtual time, in a seeded world of faults.
+//!
+//! The same engine that restores sites is driven by a simulated clock, world
+//! and journal. One seed decides everything: how long tasks take, which fail,
+//! which answers are lost, at which effect the coordinator dies, what the
+//! operator does. After the faults comes a quiet phase in which the run must
+//! converge. Checkers look from outside and trust nothing the engine says.
+
+mod checks;
+mod sample;
+mod simulation;
+mod world;
+
+pub use checks::Violation;
+pub use sample::{Sample, plan};
+pub use simulation::{Faults, Report, simulate};
