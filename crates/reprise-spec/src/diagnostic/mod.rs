@@ -17,6 +17,7 @@ use std::sync::Arc;
 use miette::{LabeledSpan, SourceCode};
 
 pub use code::Code;
+pub(crate) use mask::{by_look as mask_text, is_secret_key};
 pub(crate) use report::Report;
 pub(crate) use source::Source;
 

@@ -31,6 +31,11 @@ impl Report {
         self.found.borrow_mut().push(diagnostic);
     }
 
+    /// The line of an offset, from 1.
+    pub fn line_of(&self, offset: usize) -> usize {
+        self.source.position(offset).0
+    }
+
     pub fn is_clean(&self) -> bool {
         self.found.borrow().is_empty()
     }

@@ -1,0 +1,68 @@
+//! What ties the parts of an estate to each other.
+
+use crate::Code;
+use crate::diagnostic::Report;
+use crate::nearest::did_you_mean;
+use crate::texts::{check_references, check_template};
+use crate::yaml::{Entry, Node};
+
+pub(super) fn check(root: &Node, report: &Report) {
+    let stores = root.get("stores").map_or(&[][..], Node::entries);
+    for store in stores {
+        check_placement(store, report);
+        for shard in shards(&store.value) {
+            if let Some(live) = shard.value.get("live") {
+                check_references(live, report);
+            }
+        }
+    }
+    if let Some(store) = root.get("sites").and_then(|sites| sites.get("store")) {
+        check_list_store(store, stores, report);
+    }
+}
+
+fn shards(store: &Node) -> &[Entry] {
+    store.get("shards").map_or(&[], Node::entries)
+}
+
+fn check_placement(store: &Entry, report: &Report) {
+    let count = shards(&store.value).len();
+    match store.value.get("placement") {
+        Some(placement) => {
+            let why_not = "a placement is asked before anything else is known";
+            check_template(placement, &["site"], why_not, report);
+        }
+        None if count > 1 => {
+            let name = &store.key;
+            let message = format!("store `{name}` has {count} shards and no `placement`");
+            let error = report.error(Code::MissingKey, store.key_span.clone(), message);
+            report.push(
+                error.help(
+                    "say which shard holds a site, such as `placement: \"{{ site.shard }}\"`",
+                ),
+            );
+        }
+        None => {}
+    }
+}
+
+/// The store of `sites` must be there, and be one that can be asked as a whole.
+fn check_list_store(node: &Node, stores: &[Entry], report: &Report) {
+    let Some(name) = node.text() else { return };
+    match stores.iter().find(|store| store.key == name) {
+        None => {
+            let message = format!("there is no store `{name}`");
+            let names = stores.iter().map(|store| store.key.as_str());
+            let error = report.error(Code::UnknownName, node.span.clone(), message);
+            report.push(error.help(did_you_mean(name, "stores", names)));
+        }
+        Some(store) if shards(&store.value).len() > 1 => {
+            let count = shards(&store.value).len();
+            let message =
+                format!("store `{name}` has {count} shards; the list of sites is read from one");
+            let error = report.error(Code::Mismatch, node.span.clone(), message);
+            report.push(error.help("name a store with one shard, or a file with `from`"));
+        }
+        Some(_) => {}
+    }
+}
