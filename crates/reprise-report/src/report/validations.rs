@@ -1,0 +1,145 @@
+//! Every check of a site with its evidence, the consistency of its stores,
+//! and the answers of people.
+
+use reprise_model::{Action, Check, Elapsed, FaultKind, TaskIx, TaskState, Timestamp, Verdict};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{StoreReport, Validation, stores};
+use crate::fold::Fold;
+
+/// What the verdict `consistency` looked at.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ConsistencyEvidence {
+    pub target_time: Timestamp,
+    pub rpo: Option<Elapsed>,
+    /// Between the oldest and the newest store.
+    pub skew_seconds: Option<f64>,
+    /// Stores whose point is after T or older than the objective allows.
+    pub outside: Vec<String>,
+    /// Stores whose point nobody measured.
+    pub unmeasured: Vec<String>,
+}
+
+pub(super) fn of_site(fold: &Fold, tasks: &[TaskIx], stores: &[StoreReport]) -> Vec<Validation> {
+    let mut validations: Vec<_> = tasks.iter().flat_map(|task| of_task(fold, *task)).collect();
+    if !stores.is_empty() {
+        validations.push(consistency(fold, stores));
+    }
+    validations
+}
+
+fn of_task(fold: &Fold, task: TaskIx) -> Vec<Validation> {
+    let action = fold.plan().step_of(task).action;
+    let checks = checks_of(fold, task);
+    match action {
+        Action::Gate => vec![gate(fold, task)],
+        Action::Verify | Action::HttpCheck if checks.is_empty() => vec![unexplained(fold, task)],
+        Action::Verify
+        | Action::HttpCheck
+        | Action::Recover
+        | Action::Restore
+        | Action::Release
+        | Action::Exec => checks
+            .iter()
+            .map(|check| Validation {
+                name: check.name.clone(),
+                task: Some(fold.plan().key(task)),
+                verdict: check.verdict,
+                evidence: check.evidence.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// The checks of the outcome, or of the fault where the task failed.
+fn checks_of(fold: &Fold, task: TaskIx) -> &[Check] {
+    let record = fold.record(task);
+    match (record.state, &record.outcome, &record.fault) {
+        (TaskState::Failed, _, Some(fault)) => &fault.checks,
+        (TaskState::Done | TaskState::Satisfied, Some(outcome), _) => &outcome.checks,
+        _ => &[],
+    }
+}
+
+/// A check that left no evidence is never a pass: the reason is the evidence.
+fn unexplained(fold: &Fold, task: TaskIx) -> Validation {
+    let record = fold.record(task);
+    let failed = record
+        .fault
+        .as_ref()
+        .filter(|_| record.state == TaskState::Failed);
+    let verdict = match failed {
+        Some(fault) if fault.kind == FaultKind::Validation => Verdict::Fail,
+        Some(_) | None => Verdict::Unknown,
+    };
+    let evidence = match (failed, &record.reason) {
+        (Some(fault), _) => json!({ "failed": fault.message }),
+        (None, Some(reason)) => json!({ record.state.as_str(): reason }),
+        (None, None) => json!({ "state": record.state.as_str() }),
+    };
+    named(fold, task, verdict, evidence)
+}
+
+/// A person's answer counts as a check of its own.
+fn gate(fold: &Fold, task: TaskIx) -> Validation {
+    let record = fold.record(task);
+    match &record.answer {
+        Some(answer) => {
+            let verdict = if answer.approved {
+                Verdict::Pass
+            } else {
+                Verdict::Fail
+            };
+            let evidence = json!({
+                "answered_by": answer.by,
+                "approved": answer.approved,
+                "note": answer.note,
+                "at": record.end,
+            });
+            named(fold, task, verdict, evidence)
+        }
+        None => unexplained(fold, task),
+    }
+}
+
+fn named(fold: &Fold, task: TaskIx, verdict: Verdict, evidence: Value) -> Validation {
+    Validation {
+        name: fold.plan().step_of(task).name.to_string(),
+        task: Some(fold.plan().key(task)),
+        verdict,
+        evidence,
+    }
+}
+
+/// One moment: every store's point measured, none after T, none too old.
+fn consistency(fold: &Fold, reports: &[StoreReport]) -> Validation {
+    let name = |report: &StoreReport| format!("{}@{}", report.store, report.shard);
+    let with = |verdict: Verdict| {
+        reports
+            .iter()
+            .filter(|report| stores::point_verdict(fold, report.recovery_point) == verdict)
+            .map(name)
+            .collect::<Vec<_>>()
+    };
+    let evidence = ConsistencyEvidence {
+        target_time: fold.plan().target_time,
+        rpo: fold.plan().objectives.rpo,
+        skew_seconds: skew(reports),
+        outside: with(Verdict::Fail),
+        unmeasured: with(Verdict::Unknown),
+    };
+    let points = reports.iter().map(|report| report.recovery_point);
+    Validation {
+        name: "consistency".to_owned(),
+        task: None,
+        verdict: Verdict::over(points.map(|point| stores::point_verdict(fold, point))),
+        evidence: serde_json::to_value(evidence).expect("evidence is plain data"),
+    }
+}
+
+/// Seconds between the oldest and the newest recovery point.
+pub(super) fn skew(reports: &[StoreReport]) -> Option<f64> {
+    let points = || reports.iter().filter_map(|report| report.recovery_point);
+    Some(points().max()?.seconds_since(points().min()?))
+}
