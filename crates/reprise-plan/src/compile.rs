@@ -1,0 +1,138 @@
+//! The compiler's main path: select, order, place, wire, count, seal.
+
+use std::time::Duration;
+
+use reprise_model::{
+    Action, Elapsed, HaltLimit, PLAN_VERSION, Plan, PlannedSite, PlannedStep, Step,
+};
+
+use crate::blast::Counting;
+use crate::error::PlanErrors;
+use crate::input::CompileInput;
+use crate::lint::{Warning, lint, lint_plan};
+use crate::placement::Placement;
+use crate::select::{Chosen, Roster};
+use crate::steps::{self, StepGraph};
+use crate::wave;
+use crate::wire::Wiring;
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Compiled {
+    pub plan: Plan,
+    /// What is allowed and still probably wrong, about runbook and plan.
+    pub warnings: Vec<Warning>,
+}
+
+/// Compiles one plan, or says everything that is in its way.
+pub fn compile(input: CompileInput<'_>) -> Result<Compiled, PlanErrors> {
+    let input = &input;
+    let runbook = input.runbook;
+    let graph = StepGraph::of(runbook);
+    PlanErrors::none_in(steps::mistakes(runbook, input.estate, &graph))?;
+    let roster = Roster::of(&input.sites)?;
+    let chosen = roster.select(&input.selection, &input.identified)?;
+    let waves = wave::sizes(&runbook.waves, chosen.len());
+    let sites = wave::canary_first(chosen, &waves);
+    let placement = Placement::of(input.estate, runbook, &sites)?;
+    let wiring = Wiring {
+        runbook,
+        graph: &graph,
+        placement: &placement,
+        sites: &sites,
+    };
+    let wired = wiring.wire()?;
+    let counting = Counting {
+        input,
+        roster: &roster,
+        placement: &placement,
+        sites: &sites,
+        tasks: &wired.tasks,
+    };
+    let blast_radius = counting.count();
+    let plan = Plan {
+        version: PLAN_VERSION,
+        hash: Default::default(),
+        target_time: input.target_time,
+        incident_time: input.incident_time,
+        drill: input.drill,
+        estate: input.estate_source.clone(),
+        runbook: input.runbook_source.clone(),
+        objectives: input.estate.objectives,
+        halt_above: halt_above(input, sites.len()),
+        pools: runbook.pools.clone(),
+        sites: planned_sites(&sites, &waves, &placement),
+        shards: placement.shards,
+        waves,
+        steps: runbook
+            .steps
+            .iter()
+            .map(|s| planned_step(s, input))
+            .collect(),
+        tasks: wired.tasks,
+        not_planned: wired.not_planned,
+        blast_radius,
+    };
+    let mut warnings = lint(runbook, input.estate);
+    warnings.extend(lint_plan(&plan));
+    Ok(Compiled {
+        plan: plan.sealed(),
+        warnings,
+    })
+}
+
+/// Shares round down: a limit is never looser than what was written.
+fn halt_above(input: &CompileInput<'_>, sites: usize) -> Option<u32> {
+    input.runbook.halt.failed_sites.map(|limit| match limit {
+        HaltLimit::Sites(count) => count,
+        HaltLimit::Percent(share) => (sites as f64 * share / 100.0).floor() as u32,
+    })
+}
+
+fn planned_sites(
+    sites: &[Chosen<'_>],
+    waves: &[u32],
+    placement: &Placement<'_>,
+) -> Vec<PlannedSite> {
+    let numbered = sites.iter().zip(wave::numbers(waves)).enumerate();
+    let planned = numbered.map(|(at, (site, wave))| PlannedSite {
+        id: site.id.clone(),
+        wave,
+        attributes: site.attributes(),
+        shards: placement.all_of(at),
+    });
+    planned.collect()
+}
+
+fn planned_step(step: &Step, input: &CompileInput<'_>) -> PlannedStep {
+    let learned = || input.learned.get(&step.name).copied();
+    PlannedStep {
+        name: step.name.clone(),
+        scope: step.scope,
+        action: step.action,
+        store: step.store.clone(),
+        needs: step.needs.clone(),
+        pool: step.pool.clone(),
+        timeout: step.timeout,
+        retry: step.retry,
+        expected: step
+            .expect
+            .or_else(learned)
+            .unwrap_or_else(|| usual(step.action)),
+        with: step.with.clone(),
+    }
+}
+
+/// What a task takes when neither the author nor an earlier run says. Rough,
+/// and only good for the order of starts: recovery of a shard is long, the
+/// slice of a site short, and a person's time is not ours to guess.
+fn usual(action: Action) -> Elapsed {
+    Elapsed(match action {
+        Action::Recover => Duration::from_secs(300),
+        Action::Restore => Duration::from_secs(10),
+        Action::Verify => Duration::from_secs(5),
+        Action::Release => Duration::from_secs(5),
+        Action::Exec => Duration::from_secs(30),
+        Action::HttpCheck => Duration::from_secs(1),
+        Action::Gate => Duration::ZERO,
+    })
+}
