@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use reprise_model::{Estate, Text};
+use reprise_model::{Estate, Runbook, Text};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use crate::env_file;
 use crate::reference::{Piece, pieces, references};
@@ -134,6 +135,33 @@ pub fn missing_variables(estate: &Estate, environment: &Environment) -> Vec<(Str
         }
     }
     missing
+}
+
+/// The same for the options of a runbook's steps.
+pub fn missing_step_variables(
+    runbook: &Runbook,
+    environment: &Environment,
+) -> Vec<(String, String)> {
+    let mut missing = Vec::new();
+    for step in &runbook.steps {
+        for (key, value) in &step.with {
+            for name in variables_in_value(value) {
+                if !environment.contains(&name) {
+                    missing.push((name, format!("steps.{}.with.{key}", step.name)));
+                }
+            }
+        }
+    }
+    missing
+}
+
+fn variables_in_value(value: &Value) -> Vec<String> {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+        Value::String(text) => variables_in(text),
+        Value::Array(items) => items.iter().flat_map(variables_in_value).collect(),
+        Value::Object(map) => map.values().flat_map(variables_in_value).collect(),
+    }
 }
 
 /// The place of a shard's live end, as messages name it.

@@ -2,7 +2,7 @@
 //!
 //! `estate.yaml` and `runbook.yaml` become [`reprise_model::Estate`] and
 //! [`reprise_model::Runbook`]; every mistake in them is collected and shown
-//! at its line. One declaration ([`shape`]) of keys and types drives both the
+//! at its line. One declaration (`shape`) of keys and types drives both the
 //! checks and the JSON schemas. Beside them: lists of sites, selections,
 //! `${NAME}` references, and templates.
 //!
@@ -28,10 +28,14 @@ mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics};
 pub use digest::{digest_of_estate, digest_of_runbook};
-pub use environment::{Environment, MissingVariable, live_place, missing_variables, variables_in};
+pub use environment::{
+    Environment, MissingVariable, live_place, missing_step_variables, missing_variables,
+    variables_in,
+};
 pub use estate::{estate_schema, parse_estate};
 pub use load::{load_estate, load_runbook, load_text};
 pub use runbook::{check_runbook_against, parse_runbook, runbook_schema};
 pub use selection::{SelectedId, Selection, SelectionError, read_site_list};
 pub use sites_csv::read_sites_csv;
 pub use template::{Scene, Template, TemplateError};
+pub use yaml::yaml_to_json;

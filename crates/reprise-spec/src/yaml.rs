@@ -188,3 +188,9 @@ fn tab_before(text: &str, line: Range<usize>) -> Option<Range<usize>> {
         Some(start + tab..start + tab + 1)
     })
 }
+
+/// A file as JSON, without a look at its meaning: for validation against a
+/// schema. Of a key that occurs twice, the last value stays.
+pub fn yaml_to_json(text: &str, path: &Path) -> Result<Value, Diagnostics> {
+    parse(text, path).map(|(root, _)| root.to_json())
+}

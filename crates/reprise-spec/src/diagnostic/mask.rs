@@ -55,8 +55,8 @@ pub fn by_look(text: &str) -> String {
 fn value_of_secret(line: &str) -> Option<usize> {
     line.match_indices([':', '=']).find_map(|(at, _)| {
         let key = line[..at].trim_end_matches(['"', '\'', ' ']);
-        let start = key.rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
-        is_secret_key(&key[start.map_or(0, |s| s + 1)..]).then_some(at + 1)
+        let word = key.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
+        word.take(1).any(is_secret_key).then_some(at + 1)
     })
 }
 
@@ -110,13 +110,24 @@ fn is_reference(text: &str) -> bool {
     matches!((all.next(), all.next()), (Some(Ok(one)), None) if one.span == (0..text.len()))
 }
 
+/// Control characters are replaced as well: a file must not be able to speak
+/// to the terminal that shows it.
 fn veil(text: &str, hidden: &[bool]) -> String {
     let mut shown = String::with_capacity(text.len());
     for (at, character) in text.char_indices() {
-        if hidden[at] && !character.is_whitespace() {
-            shown.extend(std::iter::repeat_n('*', character.len_utf8()));
+        let stand_in = if character.is_whitespace() {
+            character
+        } else if character.is_control() {
+            '?'
+        } else if hidden[at] {
+            '*'
         } else {
+            character
+        };
+        if stand_in == character {
             shown.push(character);
+        } else {
+            shown.extend(std::iter::repeat_n(stand_in, character.len_utf8()));
         }
     }
     shown
@@ -145,5 +156,6 @@ mod tests {
         check("url: https://u:${P}@host/x", "url: https://u:${P}@host/x");
         check("url: https://u:p@w@host/x", "url: https://u:***@host/x");
         check("API_TOKEN=abc", "API_TOKEN=***");
+        check("name: \u{1b}[2J\u{9b}", "name: ?[2J??");
     }
 }

@@ -29,7 +29,6 @@ pub struct Diagnostic {
     message: String,
     source: Arc<Source>,
     at: Option<Range<usize>>,
-    label: Option<String>,
     help: Option<String>,
 }
 
@@ -40,7 +39,6 @@ impl Diagnostic {
             message: message.into(),
             source: source.clone(),
             at: None,
-            label: None,
             help: None,
         }
     }
@@ -48,11 +46,6 @@ impl Diagnostic {
     /// Points at a range of bytes of the source.
     pub(crate) fn at(mut self, span: Range<usize>) -> Self {
         self.at = Some(self.source.within_a_line(span));
-        self
-    }
-
-    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
         self
     }
 
@@ -112,7 +105,7 @@ impl miette::Diagnostic for Diagnostic {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let at = self.at.clone()?;
-        let label = LabeledSpan::new(self.label.clone(), at.start, at.len());
+        let label = LabeledSpan::new(None, at.start, at.len());
         Some(Box::new(std::iter::once(label)))
     }
 }

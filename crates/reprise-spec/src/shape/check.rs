@@ -6,7 +6,7 @@ use super::scalars::{name_problem, problem};
 use super::{Field, Kind, Shape};
 use crate::Code;
 use crate::diagnostic::{Report, mask_text};
-use crate::nearest::{did_you_mean, list};
+use crate::nearest::did_you_mean;
 use crate::yaml::{Data, Entry, Node};
 
 /// `owner` is where a missing key is shown: the key that holds the node.
@@ -95,7 +95,6 @@ fn report_unknown(
     let known = fields.iter().map(|field| field.key);
     let error = report
         .error(Code::UnknownKey, entry.key_span.clone(), message)
-        .label("unknown key")
         .help(did_you_mean(&entry.key, "known here", known));
     report.push(error);
 }
@@ -114,10 +113,7 @@ fn check_alternatives(node: &Node, owner: &Range<usize>, shape: &Shape, report: 
     if shape.alternatives.is_empty() {
         return;
     }
-    let ways = shape
-        .alternatives
-        .iter()
-        .map(|keys| list(keys.iter().copied()));
+    let ways = shape.alternatives.iter().map(|keys| all_of(keys));
     let ways: Vec<String> = ways.collect();
     let help = format!("write either {}", ways.join(", or "));
     let chosen: Vec<_> = shape
@@ -150,6 +146,12 @@ fn check_alternatives(node: &Node, owner: &Range<usize>, shape: &Shape, report: 
             report.push(report.error(Code::Conflict, span, message).help(help));
         }
     }
+}
+
+/// `` `a` and `b` ``
+fn all_of(keys: &[&str]) -> String {
+    let quoted: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    quoted.join(" and ")
 }
 
 fn report_duplicates(entries: &[Entry], report: &Report) {

@@ -121,13 +121,11 @@ impl Shape {
             return self.fields.iter().collect();
         };
         let known = cases.by_word.iter().find(|(case, _)| Some(*case) == word);
-        let mut fields: Vec<&'static Field> = match known {
-            Some((_, own)) => own.iter().collect(),
-            None => Vec::new(),
-        };
-        for field in self.fields {
-            if fields.iter().all(|other| other.key != field.key) {
-                fields.push(field);
+        let mut fields: Vec<&'static Field> = self.fields.iter().collect();
+        for own in known.map_or(&[][..], |(_, own)| own) {
+            match fields.iter_mut().find(|field| field.key == own.key) {
+                Some(field) => *field = own,
+                None => fields.push(own),
             }
         }
         fields
@@ -165,7 +163,10 @@ impl Kind {
             Self::Word(words) => format!("one of {}", crate::nearest::list(words())),
             Self::List { .. } => "a list".to_owned(),
             Self::Map { .. } => "a map".to_owned(),
-            Self::Shape(shape) => format!("{}: a map", shape.name),
+            Self::Shape(shape) => {
+                let keys = shape.fields.iter().map(|field| field.key);
+                format!("a map with the keys {}", crate::nearest::list(keys))
+            }
             Self::Either(scalar, map) => format!("{}, or {}", scalar.expected(), map.expected()),
         }
     }

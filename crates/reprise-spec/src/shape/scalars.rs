@@ -162,7 +162,8 @@ fn reason(kind: &Kind, text: &str) -> Option<&'static str> {
         Kind::Duration if parse_duration(text).is_some() => Some("at most 366 days"),
         Kind::Backoff => Some("the shortest wait, `..`, the longest wait"),
         Kind::Rate if digits => Some("add a unit: `/s`, `/m` or `/h`"),
-        Kind::Wave | Kind::Limit if text.ends_with('%') => Some("a share is at most `100%`"),
+        Kind::Wave if text.ends_with('%') => Some("a share is above `0%` and at most `100%`"),
+        Kind::Limit if text.ends_with('%') => Some("a share is at most `100%`"),
         _ => None,
     }
 }

@@ -1,0 +1,95 @@
+//! Arbitrary input: no parser panics, and what is written is read again.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use reprise_spec::{
+    Environment, Selection, check_runbook_against, load_text, parse_estate, parse_runbook,
+    read_site_list, read_sites_csv,
+};
+use secrecy::ExposeSecret;
+
+use crate::repository;
+
+fn parse_everything(text: &str) {
+    let path = Path::new("arbitrary");
+    let estate = parse_estate(text, path);
+    let runbook = parse_runbook(text, path);
+    if let (Ok(estate), Ok(runbook)) = (&estate, &runbook) {
+        let _ = check_runbook_against(runbook, estate, text, path);
+    }
+    for found in [estate.err(), runbook.err()].into_iter().flatten() {
+        for one in &found {
+            let mut page = String::new();
+            miette::NarratableReportHandler::new()
+                .render_report(&mut page, one)
+                .unwrap();
+            let _ = (one.position(), format!("{one:?}"));
+        }
+    }
+    let _ = read_site_list(text, path).map_err(|found| found.to_string());
+    let _ = read_sites_csv(text, path).map_err(|found| found.to_string());
+    let _ = Selection::parse(text).map_err(|error| error.to_string());
+    let none: [(&str, &str); 0] = [];
+    let environment = Environment::new(none);
+    let _ = environment
+        .resolve_str(text, "here")
+        .map_err(|error| error.to_string());
+    let _ = environment
+        .with_env_file(text, path)
+        .map_err(|found| found.to_string());
+}
+
+/// A sample with pieces cut out, doubled or replaced: near enough to a file
+/// to get past the first check.
+fn damaged(text: &str, cuts: &[(usize, usize, String)]) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    for (at, length, piece) in cuts {
+        let start = at % (characters.len() + 1);
+        let end = (start + length).min(characters.len());
+        characters.splice(start..end, piece.chars());
+    }
+    characters.into_iter().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        parse_everything(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn any_yaml_like_text_is_read_or_refused(text in r#"[a-z0-9:{}\[\],"'|>&*!%@#$ \n\t€-]{0,80}"#) {
+        parse_everything(&text);
+    }
+
+    #[test]
+    fn damaged_samples_are_read_or_refused(
+        cuts in proptest::collection::vec((any::<usize>(), 0..30usize, r#"[a-z0-9:{}\[\],"'|$ \n€]{0,6}"#), 1..4),
+    ) {
+        for sample in ["estates/valid/full.yaml", "runbooks/valid/full.yaml"] {
+            let path = repository("fixtures").join(sample);
+            parse_everything(&damaged(&load_text(&path).unwrap(), &cuts));
+        }
+    }
+
+    #[test]
+    fn a_value_survives_an_env_file(value in "[ -~]{0,30}") {
+        let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+        let text = format!("export KEY=\"{escaped}\" # note\n");
+        let none: [(&str, &str); 0] = [];
+        let environment = Environment::new(none).with_env_file(&text, Path::new(".env")).unwrap();
+        let resolved = environment.resolve_str("<${KEY}>", "here").unwrap();
+        prop_assert_eq!(resolved.expose_secret(), format!("<{value}>"));
+    }
+
+    #[test]
+    fn a_list_of_ids_is_read_back(ids in proptest::collection::btree_set("[a-z0-9_-]{1,12}", 1..20)) {
+        let text: String = ids.iter().map(|id| format!("{id}  # note\n")).collect();
+        let read = read_site_list(&text, Path::new("list")).unwrap();
+        let read: Vec<String> = read.iter().map(|one| one.id.to_string()).collect();
+        prop_assert_eq!(read, ids.into_iter().collect::<Vec<_>>());
+    }
+}
