@@ -138,8 +138,8 @@ impl Account {
     /// Whether the account may read `path`, by its permission bits.
     pub fn can_read(&self, path: &Path) -> bool {
         match self.way {
-            Way::Become => self.obstacle(path).is_none() && self.may(path, 0o4),
-            Way::Ourselves | Way::Appear => true,
+            Way::Become | Way::Appear => self.obstacle(path).is_none() && self.may(path, 0o4),
+            Way::Ourselves => fs::File::open(path).is_ok(),
         }
     }
 
@@ -157,9 +157,14 @@ impl Account {
         let Ok(metadata) = fs::metadata(path) else {
             return false;
         };
-        let shift = if metadata.uid() == self.uid {
+        // In its namespace, root has root's files and none of root's powers.
+        let (uid, gid) = match self.way {
+            Way::Appear => (0, 0),
+            Way::Ourselves | Way::Become => (self.uid, self.gid),
+        };
+        let shift = if metadata.uid() == uid {
             6
-        } else if metadata.gid() == self.gid {
+        } else if metadata.gid() == gid {
             3
         } else {
             0

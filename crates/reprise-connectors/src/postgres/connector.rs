@@ -1,0 +1,216 @@
+//! The connector: hands each action to the part that does it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use reprise_model::{Action, Fault, Outcome, ShardId, SiteId, Timestamp};
+use reprise_ports::{Call, Connector, Context, Estimate, Inspect, Inspection, Probe, SiteRow};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+
+use super::PostgresConfig;
+use super::live::{LiveShard, Scratch};
+use super::recover::Recovery;
+
+/// One store of kind `postgres`: its shards, their scratch servers, and the
+/// connections to their live ends.
+#[derive(Debug)]
+pub struct PostgresConnector {
+    config: Arc<PostgresConfig>,
+    recovery: Recovery,
+    live: Mutex<BTreeMap<ShardId, Arc<LiveShard>>>,
+    /// With the socket they were opened on: a server that was started again
+    /// has another one.
+    scratch: Mutex<BTreeMap<(ShardId, Timestamp), (Option<PathBuf>, Arc<Scratch>)>>,
+}
+
+impl PostgresConnector {
+    pub fn new(config: PostgresConfig) -> Self {
+        let config = Arc::new(config);
+        Self {
+            recovery: Recovery::new(Arc::clone(&config)),
+            config,
+            live: Mutex::default(),
+            scratch: Mutex::default(),
+        }
+    }
+
+    /// The live end of a shard; refused in a drill, which has none.
+    fn live(&self, shard: &ShardId) -> Result<Arc<LiveShard>, Fault> {
+        let mut all = lock(&self.live);
+        if let Some(live) = all.get(shard) {
+            return Ok(Arc::clone(live));
+        }
+        let store = &self.config.store;
+        let url = self
+            .config
+            .shard(shard)
+            .and_then(|shard| shard.live.as_ref())
+            .ok_or_else(|| Fault::refused(format!("{store}/{shard} has no live end here")))?;
+        let tenant = self.config.tenant.clone().ok_or_else(|| {
+            Fault::permanent(format!(
+                "store `{store}` does not say which rows belong to a site"
+            ))
+            .hint("add `tenant: { table: ..., key: ... }` to the store")
+        })?;
+        // The parser's own message could quote the URL, and its password with it.
+        let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|_| {
+            Fault::permanent(format!("the live URL of {store}/{shard} is malformed"))
+        })?;
+        let live = Arc::new(LiveShard::new(
+            store.clone(),
+            shard.clone(),
+            tenant,
+            options,
+            self.config.pools.live as usize,
+        ));
+        all.insert(shard.clone(), Arc::clone(&live));
+        Ok(live)
+    }
+
+    /// The recovered end of a shard, whose server is started if need be.
+    async fn scratch(&self, shard: &ShardId, target: Timestamp) -> Result<Arc<Scratch>, Fault> {
+        let live = self.live(shard)?;
+        let options = self.recovery.attach(shard, target).await?;
+        let key = (shard.clone(), target);
+        let socket = options.get_socket().cloned();
+        let mut all = lock(&self.scratch);
+        if let Some((known, scratch)) = all.get(&key)
+            && *known == socket
+        {
+            return Ok(Arc::clone(scratch));
+        }
+        let scratch = Arc::new(live.scratch(options, self.config.pools.scratch as usize));
+        all.insert(key, (socket, Arc::clone(&scratch)));
+        Ok(scratch)
+    }
+
+    async fn release(&self, shard: &ShardId, target: Timestamp) -> Result<Outcome, Fault> {
+        let scratch = lock(&self.scratch).remove(&(shard.clone(), target));
+        drop(scratch);
+        self.recovery.release(shard, target).await
+    }
+}
+
+#[async_trait]
+impl Connector for PostgresConnector {
+    fn offers(&self) -> &'static [Action] {
+        &[
+            Action::Recover,
+            Action::Restore,
+            Action::Verify,
+            Action::Release,
+        ]
+    }
+
+    async fn inspect(&self, inspect: &Inspect) -> Inspection {
+        let (findings, scratch_bytes) = self
+            .recovery
+            .inspect(&inspect.shard, inspect.target_time)
+            .await;
+        Inspection {
+            findings,
+            estimate: Estimate {
+                scratch_bytes,
+                ..Estimate::default()
+            },
+        }
+    }
+
+    async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
+        let (shard, target) = (shard_of(call)?, call.target_time);
+        match call.action {
+            Action::Recover => self.recovery.recover(shard, target, context).await,
+            Action::Release => self.release(shard, target).await,
+            Action::Restore => {
+                let scratch = self.scratch(shard, target).await?;
+                let live = self.live(shard)?;
+                live.restore(&scratch, site_of(call)?, &call.with, context)
+                    .await
+            }
+            Action::Verify => {
+                let scratch = self.scratch(shard, target).await?;
+                let live = self.live(shard)?;
+                live.verify(&scratch, site_of(call)?, &call.with, context)
+                    .await
+            }
+            Action::Gate | Action::Exec | Action::HttpCheck => Err(not_offered(call.action)),
+        }
+    }
+
+    async fn probe(
+        &self,
+        call: &Call,
+        mark: Option<&Value>,
+        _context: &dyn Context,
+    ) -> Result<Probe, Fault> {
+        let (shard, target) = (shard_of(call)?, call.target_time);
+        match call.action {
+            Action::Recover => self.recovery.probe_recover(shard, target).await,
+            Action::Release => self.recovery.probe_release(shard, target),
+            Action::Restore => self.live(shard)?.probe_restore(mark).await,
+            // Looking again is what verification is for.
+            Action::Verify => Ok(Probe::NotYet),
+            Action::Gate | Action::Exec | Action::HttpCheck => Err(not_offered(call.action)),
+        }
+    }
+
+    async fn list_sites(
+        &self,
+        shard: &ShardId,
+        target_time: Timestamp,
+        query: &str,
+    ) -> Result<Vec<SiteRow>, Fault> {
+        self.recovery.list_sites(shard, target_time, query).await
+    }
+
+    async fn identify(
+        &self,
+        shard: &ShardId,
+        target_time: Timestamp,
+        ids: &[String],
+    ) -> BTreeMap<String, String> {
+        self.recovery.identify(shard, target_time, ids).await
+    }
+
+    async fn close(&self) {
+        let live = std::mem::take(&mut *lock(&self.live));
+        for shard in live.into_values() {
+            shard.close().await;
+        }
+        lock(&self.scratch).clear();
+        self.recovery.close().await;
+    }
+
+    fn leaves(&self) -> Vec<PathBuf> {
+        self.recovery.leaves()
+    }
+}
+
+fn shard_of(call: &Call) -> Result<&ShardId, Fault> {
+    call.shard
+        .as_ref()
+        .ok_or_else(|| Fault::permanent(format!("task `{}` names no shard", call.task)))
+}
+
+fn site_of(call: &Call) -> Result<&SiteId, Fault> {
+    call.site
+        .as_ref()
+        .map(|site| &site.id)
+        .ok_or_else(|| Fault::permanent(format!("task `{}` names no site", call.task)))
+}
+
+fn not_offered(action: Action) -> Fault {
+    Fault::permanent(format!(
+        "a store of kind `postgres` does not offer `{}`",
+        action.as_str()
+    ))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
