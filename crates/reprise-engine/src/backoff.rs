@@ -40,18 +40,31 @@ mod tests {
             max: Elapsed::from_secs(10),
         };
         let wait = |task, failures| {
-            let attempt = AttemptId { task: TaskIx(task), number: failures };
+            let attempt = AttemptId {
+                task: TaskIx(task),
+                number: failures,
+            };
             delay(&retry, failures, attempt, 7)
         };
-        assert_eq!(wait(0, 1), Duration::from_secs(1), "the first ceiling is min");
+        assert_eq!(
+            wait(0, 1),
+            Duration::from_secs(1),
+            "the first ceiling is min"
+        );
         for failures in 1..40 {
             let ceiling = Duration::from_secs(1 << failures.min(5)).min(retry.max.0);
             for task in 0..50 {
                 let wait = wait(task, failures);
-                assert!(wait >= retry.min.0 && wait <= ceiling, "{failures}: {wait:?}");
+                assert!(
+                    wait >= retry.min.0 && wait <= ceiling,
+                    "{failures}: {wait:?}"
+                );
             }
         }
         let spread: std::collections::BTreeSet<_> = (0..50).map(|t| wait(t, 5)).collect();
-        assert!(spread.len() > 45, "tasks that fail together must not retry together");
+        assert!(
+            spread.len() > 45,
+            "tasks that fail together must not retry together"
+        );
     }
 }

@@ -42,7 +42,11 @@ impl Engine {
 
     /// A run as its journal tells it. The entries must be those of this plan,
     /// from the first on, without gaps.
-    pub fn replay(plan: Arc<Plan>, options: Options, entries: &[Entry]) -> Result<Self, ReplayError> {
+    pub fn replay(
+        plan: Arc<Plan>,
+        options: Options,
+        entries: &[Entry],
+    ) -> Result<Self, ReplayError> {
         let expected = plan.hash;
         let mut engine = Self::with_fold(Fold::new(plan), options);
         match entries.first().map(|first| &first.event) {
@@ -263,8 +267,9 @@ impl Engine {
     }
 
     fn interrupt(&mut self, attempt: AttemptId, why: Interruption, effects: &mut Vec<Effect>) {
-        if !self.interrupted.contains_key(&attempt.task) {
-            self.interrupted.insert(attempt.task, why);
+        let earlier = self.interrupted.get(&attempt.task).copied();
+        self.interrupted.insert(attempt.task, earlier.unwrap_or(why));
+        if earlier.is_none() {
             effects.push(Effect::Interrupt { attempt, why });
         }
     }

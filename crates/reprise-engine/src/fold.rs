@@ -214,7 +214,8 @@ impl Fold {
                 since: at,
             },
         );
-        self.ready.take(self.topology.plan.tasks[task.get()].step, at);
+        self.ready
+            .take(self.topology.plan.tasks[task.get()].step, at);
         let state = if probing {
             TaskState::Indeterminate
         } else {

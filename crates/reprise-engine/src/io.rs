@@ -13,10 +13,7 @@ pub enum Input {
         inbox: Vec<(u64, Command)>,
     },
     /// The probe of an attempt was answered.
-    Probed {
-        attempt: AttemptId,
-        answer: Answer,
-    },
+    Probed { attempt: AttemptId, answer: Answer },
     /// An attempt ended, and it is known how.
     Finished {
         attempt: AttemptId,
@@ -37,7 +34,9 @@ pub enum Input {
 pub enum Answer {
     AsItShouldBe(Outcome),
     NotYet,
-    Unknown { why: String },
+    Unknown {
+        why: String,
+    },
     /// The probe itself failed.
     Failed(Fault),
 }
@@ -53,14 +52,18 @@ pub enum Effect {
         attempt: AttemptId,
         mark: Option<Value>,
     },
-    Start { attempt: AttemptId },
+    Start {
+        attempt: AttemptId,
+    },
     /// Ask the attempt to end; it still answers with `Finished`, `Probed` or `Lost`.
     Interrupt {
         attempt: AttemptId,
         why: Interruption,
     },
     /// Come back with `Tick` at this moment, or with anything else before.
-    Wake { at: Timestamp },
+    Wake {
+        at: Timestamp,
+    },
     /// Nothing more will come from the engine.
     Stop(RunEnd),
 }

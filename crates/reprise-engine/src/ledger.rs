@@ -116,8 +116,6 @@ impl Ledger {
     }
 
     fn held_wave(&self, topology: &Topology, task: TaskIx) -> Option<usize> {
-        topology
-            .wave(task)
-            .filter(|_| topology.holds_wave(task))
+        topology.wave(task).filter(|_| topology.holds_wave(task))
     }
 }

@@ -69,7 +69,9 @@ impl Fold {
                 continue;
             }
             let needs = self.topology.needs(task).iter();
-            let open = needs.filter(|need| !self.is_settled_for(task, **need)).count();
+            let open = needs
+                .filter(|need| !self.is_settled_for(task, **need))
+                .count();
             self.ledger.slot_mut(task).needs_left =
                 u32::try_from(open).expect("fewer needs than tasks");
         }
