@@ -1,0 +1,129 @@
+//! Foreign keys out of the slice, checked by ourselves.
+//!
+//! Replica mode leaves the server's own checks out. So, before the commit, each
+//! constraint of the live schema is looked at for the site's rows: parents
+//! outside of the slice are locked `for key share`, exactly as the server's
+//! check would, so that they cannot vanish before the commit; then rows
+//! without a parent are counted.
+
+use reprise_model::Fault;
+
+use super::session::Session;
+use crate::postgres::slice::{Claim, ForeignKey, SiteRows};
+
+/// Rows that break one constraint.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broken {
+    pub key: ForeignKey,
+    pub rows: u64,
+}
+
+/// The constraints of live whose referencing rows may be the site's.
+pub fn outgoing<'a>(rows: &SiteRows<'a>) -> Vec<&'a ForeignKey> {
+    let keys = rows.catalog.foreign_keys.iter();
+    keys.filter(|key| rows.owned(&key.child).is_some())
+        .collect()
+}
+
+/// Locks the parents that belong to others, as the server's own check would.
+pub async fn hold_parents(live: &mut Session<'_>, rows: &SiteRows<'_>) -> Result<(), Fault> {
+    let outside = outgoing(rows)
+        .into_iter()
+        .filter(|key| !rows.stays_inside(key) && !ties_ownership(rows, key));
+    for key in outside {
+        if let Some(sql) = hold(rows, key) {
+            live.run(&format!("holding the parents of {}", key.name), sql)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// The key by which the child's owner is decided: its parents are the site's.
+fn ties_ownership(rows: &SiteRows<'_>, key: &ForeignKey) -> bool {
+    let claims = rows.owned(&key.child).map(|owned| owned.claims.as_slice());
+    match claims {
+        Some([Claim::Parent { key: by, .. }]) => by.name == key.name && by.child == key.child,
+        Some(_) | None => false,
+    }
+}
+
+fn hold(rows: &SiteRows<'_>, key: &ForeignKey) -> Option<String> {
+    let child = format!("{} t", rows.from(&key.child));
+    let site = rows.condition(&key.child, "t")?;
+    let parent = rows.from(&key.parent);
+    let join = key.join("q", "t");
+    let of_others = match rows.condition(&key.parent, "q") {
+        Some(own) => format!("({own}) is not true and "),
+        None => String::new(),
+    };
+    Some(format!(
+        "with held as (select 1 from {parent} q
+           where {of_others}exists (select 1 from {child} where {join} and {site}) for key share of q)
+         select count(*) from held"
+    ))
+}
+
+/// Counts the site's rows whose parent is missing.
+pub async fn broken(live: &mut Session<'_>, rows: &SiteRows<'_>) -> Result<Vec<Broken>, Fault> {
+    let keys: Vec<&ForeignKey> = outgoing(rows)
+        .into_iter()
+        .filter(|key| key.validated)
+        .collect();
+    let queries: Vec<(String, String)> = keys
+        .iter()
+        .enumerate()
+        .filter_map(|(at, key)| Some((at.to_string(), orphans(rows, key)?)))
+        .collect();
+    let counts = live.counts("checking foreign keys", &queries).await?;
+    let broken = counts.into_iter().filter(|(_, rows)| *rows > 0);
+    Ok(broken
+        .filter_map(|(at, rows)| {
+            let key = keys.get(at.parse::<usize>().ok()?)?;
+            Some(Broken {
+                key: (*key).clone(),
+                rows,
+            })
+        })
+        .collect())
+}
+
+/// The site's rows that break the constraint, as what follows `from`.
+fn orphans(rows: &SiteRows<'_>, key: &ForeignKey) -> Option<String> {
+    let child = rows.from(&key.child);
+    let site = rows.condition(&key.child, "t")?;
+    let parent = rows.from(&key.parent);
+    let lost = format!(
+        "{} and not exists (select 1 from {parent} q where {})",
+        key.refers("t"),
+        key.join("q", "t")
+    );
+    // `match full` knows no half-filled reference.
+    let mixed = match key.full && key.columns.len() > 1 {
+        true => format!(
+            " or not ({}) and ({})",
+            key.refers("t"),
+            key.refers("t").replace(" and ", " or ")
+        ),
+        false => String::new(),
+    };
+    Some(format!("{child} t where {site} and ({lost}{mixed})"))
+}
+
+/// Refuses, naming each constraint and how many rows break it.
+pub fn whole(broken: &[Broken]) -> Result<(), Fault> {
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = broken
+        .iter()
+        .map(|b| {
+            format!(
+                "{} of {} refers to {} that live no longer has: {} row(s)",
+                b.key.name, b.key.child, b.key.parent, b.rows
+            )
+        })
+        .collect();
+    Err(Fault::refused(named.join("; "))
+        .hint("restore what the rows refer to first, or declare its table as the site's"))
+}

@@ -1,0 +1,31 @@
+//! The live end of a shard: a slice is carried from the recovered scratch
+//! into the database that every other site goes on using.
+//!
+//! `docs/design/slices.md` is the protocol: one transaction a slice, the
+//! checks that replica mode leaves out made by ourselves, a mark in the
+//! journal before the commit, and a probe that asks the server what became of
+//! it. Nothing here takes a lock that a neighbour could feel, changes a
+//! definition, or touches a row without the site's predicate.
+
+mod check;
+mod checksum;
+mod conflict;
+mod connections;
+mod copy;
+mod fault;
+mod integrity;
+mod keep;
+mod mark;
+mod options;
+mod references;
+mod replace;
+mod restore;
+mod sequences;
+mod session;
+mod shard;
+mod transaction;
+mod verify;
+
+pub use connections::Connections;
+pub use options::{OnConflict, Options};
+pub use shard::{LiveShard, Scratch};

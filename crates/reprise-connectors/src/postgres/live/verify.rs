@@ -1,0 +1,135 @@
+//! Proof that a slice is whole: rows and checksums against scratch, foreign
+//! keys out of it and into it, sequences ahead.
+
+use reprise_model::{Check, Fault, FaultKind, Outcome, SiteId, Verdict, Volume};
+use reprise_ports::Context;
+use serde_json::{Map, Value};
+
+use super::check;
+use super::options::{OnConflict, Options};
+use super::restore::{cancelled, phase};
+use super::session::Session;
+use super::shard::{LiveShard, Match, Scratch};
+
+impl LiveShard {
+    /// Compares the site's slice in live with scratch. Changes nothing.
+    pub async fn verify(
+        &self,
+        scratch: &Scratch,
+        site: &SiteId,
+        with: &Map<String, Value>,
+        context: &dyn Context,
+    ) -> Result<Outcome, Fault> {
+        let options = Options::read(with)?;
+        let look = self.look(scratch, site, &options, context);
+        tokio::select! {
+            () = context.cancelled().cancelled() => Err(cancelled()),
+            looked = look => looked,
+        }
+    }
+
+    async fn look(
+        &self,
+        scratch: &Scratch,
+        site: &SiteId,
+        options: &Options,
+        context: &dyn Context,
+    ) -> Result<Outcome, Fault> {
+        phase(context, "comparing schemas");
+        let known = self.matched(scratch).await?;
+        known.fits(&self.shard)?;
+        let mut there = scratch.connections.session().await?;
+        let mut live = self.live.session().await?;
+        there
+            .run("beginning to read", begin(options, true, &known))
+            .await?;
+        live.run("beginning to read", begin(options, false, &known))
+            .await?;
+        let mut ends = Ends {
+            there: &mut there,
+            live: &mut live,
+            known: &known,
+            site,
+            context,
+        };
+        let (rows, volume) = match options.on_conflict {
+            OnConflict::Refuse | OnConflict::Replace => check::same_rows(&mut ends).await?,
+            OnConflict::Keep => check::rows_kept(&mut ends).await?,
+        };
+        let checks = vec![
+            rows,
+            look_or_unknown("foreign-keys", check::foreign_keys(&mut ends).await)?,
+            look_or_unknown("references-in", check::references_in(&mut ends).await)?,
+            look_or_unknown("sequences", check::sequences(&mut ends).await)?,
+        ];
+        // Nothing was changed; a temporary table of `keep` goes with it.
+        there.run("ending to read", "rollback".to_owned()).await?;
+        live.run("ending to read", "rollback".to_owned()).await?;
+        there.give_back();
+        live.give_back();
+        conclude(site, checks, volume)
+    }
+}
+
+/// The two ends of one comparison.
+pub struct Ends<'a, 's> {
+    pub there: &'a mut Session<'s>,
+    pub live: &'a mut Session<'s>,
+    pub known: &'a Match,
+    pub site: &'a SiteId,
+    pub context: &'a dyn Context,
+}
+
+/// One snapshot, and output settings that make equal rows equal text. Live is
+/// read-only too, but for `keep`, which needs a temporary table.
+fn begin(options: &Options, scratch: bool, known: &Match) -> String {
+    let access = match options.on_conflict {
+        OnConflict::Keep if !scratch => "read write",
+        OnConflict::Refuse | OnConflict::Replace | OnConflict::Keep => "read only",
+    };
+    let watch = match !scratch && known.now.major >= 14 {
+        true => "set local client_connection_check_interval = '5s';",
+        false => "",
+    };
+    format!(
+        "begin isolation level repeatable read {access};
+         set local search_path = ''; set local row_security = off;
+         set local lock_timeout = {}; set local statement_timeout = {}; {watch}
+         set local bytea_output = 'hex'; set local extra_float_digits = 1; set local xmloption = content;
+         set local datestyle = 'ISO, MDY'; set local intervalstyle = 'postgres'; set local timezone = 'UTC'",
+        options.lock_timeout.as_millis(),
+        options.statement_timeout.as_millis(),
+    )
+}
+
+/// A check that may not look is unknown, which is never a pass; one that was
+/// cut off is an error of the attempt.
+fn look_or_unknown(name: &str, looked: Result<Check, Fault>) -> Result<Check, Fault> {
+    match looked {
+        Err(fault) if fault.kind == FaultKind::Permanent => Ok(Check {
+            name: name.to_owned(),
+            verdict: Verdict::Unknown,
+            evidence: serde_json::json!({ "why": fault.message }),
+        }),
+        other => other,
+    }
+}
+
+fn conclude(site: &SiteId, checks: Vec<Check>, volume: Volume) -> Result<Outcome, Fault> {
+    let failed: Vec<&str> = checks
+        .iter()
+        .filter(|check| check.verdict == Verdict::Fail)
+        .map(|check| check.name.as_str())
+        .collect();
+    if failed.is_empty() {
+        return Ok(Outcome {
+            volume,
+            checks,
+            ..Outcome::default()
+        });
+    }
+    let message = format!("site {site} is not whole: {}", failed.join(", "));
+    let mut fault = Fault::new(FaultKind::Validation, message);
+    fault.checks = checks;
+    Err(fault)
+}

@@ -1,0 +1,144 @@
+//! "The rows of this site", as SQL.
+//!
+//! A claim by a column is a comparison; a claim by a parent is an `exists`
+//! along the foreign key, which the planner turns into a semi-join. The id is
+//! a literal and not a parameter, because `copy` takes none; it is cast to
+//! the column's own type without modifiers, so that an index serves and
+//! nothing is truncated.
+
+use super::{Catalog, Claim, Owned, Slice, TableName, literal, quoted};
+
+/// Writes the conditions for one site's rows.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteRows<'a> {
+    pub slice: &'a Slice,
+    /// Of the database that is asked: it knows which tables are partitioned.
+    pub catalog: &'a Catalog,
+    pub site: &'a str,
+}
+
+impl SiteRows<'_> {
+    /// `only "s"."t" t where ...`: the site's rows of one table, under alias `t`.
+    pub fn of(&self, table: &TableName) -> Option<String> {
+        let from = self.from(table);
+        let condition = self.condition(table, "t")?;
+        Some(format!("{from} t where {condition}"))
+    }
+
+    /// What rows of `table` under `alias` must meet; none for a table that
+    /// holds no site's rows.
+    pub fn condition(&self, table: &TableName, alias: &str) -> Option<String> {
+        let owned = self.owned(table)?;
+        Some(self.claims(owned, alias, 1))
+    }
+
+    /// The rule for a table; a partition follows the table it is a part of.
+    pub fn owned(&self, table: &TableName) -> Option<&Owned> {
+        let whole = self.catalog.table(table)?.partition_of.as_ref();
+        match (self.slice.owned(table), whole) {
+            (Some(owned), _) => Some(owned),
+            (None, Some(whole)) => self.owned(whole),
+            (None, None) => None,
+        }
+    }
+
+    /// Both ends of the key hold the site's id, and the key ties them: a row
+    /// can never refer to another site's.
+    pub fn stays_inside(&self, key: &super::ForeignKey) -> bool {
+        let column = |table| self.owned(table).and_then(Owned::site_column);
+        let pairs = key.columns.iter().zip(&key.parent_columns);
+        match (column(&key.child), column(&key.parent)) {
+            (Some(child), Some(parent)) => {
+                pairs.into_iter().any(|(c, p)| c == child && p == parent)
+            }
+            (_, None) | (None, _) => false,
+        }
+    }
+
+    pub fn from(&self, table: &TableName) -> String {
+        match self.catalog.table(table) {
+            Some(table) => table.from_sql(),
+            None => table.sql(),
+        }
+    }
+
+    fn claims(&self, owned: &Owned, alias: &str, level: usize) -> String {
+        let mut alternatives = Vec::new();
+        let mut before = String::new();
+        for claim in &owned.claims {
+            let holds = self.claim(claim, alias, level);
+            alternatives.push(format!("{before}{holds}"));
+            before += &format!("{} and ", absent(claim, alias));
+        }
+        match alternatives.len() {
+            1 => alternatives.remove(0),
+            _ => format!("({})", alternatives.join(" or ")),
+        }
+    }
+
+    fn claim(&self, claim: &Claim, alias: &str, level: usize) -> String {
+        match claim {
+            Claim::Key { column, base, .. } => {
+                let id = literal(self.site);
+                format!("{alias}.{} = {id}::{base}", quoted(column))
+            }
+            Claim::Parent { key, .. } => {
+                let parent_alias = format!("p{level}");
+                let join = key.join(&parent_alias, alias);
+                let parent = match self.slice.owned(&key.parent) {
+                    Some(parent) => self.claims(parent, &parent_alias, level + 1),
+                    None => "false".to_owned(),
+                };
+                let from = self.from(&key.parent);
+                format!("exists (select 1 from {from} {parent_alias} where {join} and {parent})")
+            }
+        }
+    }
+
+    /// Rows of `table` that belong to no site at all.
+    pub fn nobody(&self, table: &TableName) -> Option<String> {
+        let owned = self.slice.owned(table).filter(|owned| owned.partial())?;
+        let absent: Vec<String> = owned.claims.iter().map(|c| absent(c, "t")).collect();
+        Some(format!(
+            "{} t where {}",
+            self.from(table),
+            absent.join(" and ")
+        ))
+    }
+}
+
+/// The claim says nothing about this row.
+fn absent(claim: &Claim, alias: &str) -> String {
+    let nulls: Vec<String> = claim
+        .columns()
+        .into_iter()
+        .map(|column| format!("{alias}.{} is null", quoted(column)))
+        .collect();
+    format!("({})", nulls.join(" or "))
+}
+
+impl super::ForeignKey {
+    /// Parent and child row belong together, by the constraint's own operators.
+    pub fn join(&self, parent: &str, child: &str) -> String {
+        let pairs: Vec<String> = self
+            .parent_columns
+            .iter()
+            .zip(&self.columns)
+            .zip(&self.operators)
+            .map(|((p, c), operator)| {
+                format!("{parent}.{} {operator} {child}.{}", quoted(p), quoted(c))
+            })
+            .collect();
+        pairs.join(" and ")
+    }
+
+    /// The child row refers to something at all.
+    pub fn refers(&self, child: &str) -> String {
+        let set: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| format!("{child}.{} is not null", quoted(column)))
+            .collect();
+        set.join(" and ")
+    }
+}

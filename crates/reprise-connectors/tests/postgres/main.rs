@@ -1,0 +1,3 @@
+//! The PostgreSQL connector on real servers.
+
+mod slice;
