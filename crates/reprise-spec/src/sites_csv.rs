@@ -30,45 +30,57 @@ pub fn read_sites_csv(
     let Some(id_column) = check_columns(&columns, &source, &report) else {
         return report.finish(None);
     };
-    let mut rows = Vec::new();
-    let mut seen = BTreeMap::new();
+    let mut rows = Rows {
+        columns: &columns,
+        id_column,
+        rows: Vec::new(),
+        lines: BTreeMap::new(),
+    };
     for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
+        match record {
+            Ok(record) => rows.take(&record, line_of(&record, text), &source, &report),
             Err(error) => {
                 report.push(unreadable(&source, &error));
                 break;
             }
-        };
-        let line = line_of(&record, text);
-        if record.len() != columns.len() {
-            let (found, expected) = (record.len(), columns.len());
-            let message = format!("line {line} has {found} fields, the header line has {expected}");
-            let help = "put a field that holds a comma into double quotes";
-            report.push(
-                report
-                    .error(Code::Syntax, source.line(line), message)
-                    .help(help),
-            );
-            continue;
-        }
-        let id = &record[id_column];
-        if id.is_empty() {
-            let message = format!("line {line} has no id");
-            report.push(report.error(Code::BadValue, source.line(line), message));
-        } else if let Some(first) = seen.get(id) {
-            let message = format!("site `{id}` is listed twice: lines {first} and {line}");
-            report.push(report.error(Code::Duplicate, source.line(line), message));
-        } else {
-            seen.insert(id.to_owned(), line);
-            rows.push(row(&columns, &record));
         }
     }
-    if rows.is_empty() && report.is_clean() {
+    if rows.rows.is_empty() && report.is_clean() {
         let message = "the list has a header line and no site";
         report.push(Diagnostic::new(&source, Code::Empty, message));
     }
+    let rows = rows.rows;
     report.finish(Some(rows))
+}
+
+/// The rows read so far, and the line of each id.
+struct Rows<'a> {
+    columns: &'a StringRecord,
+    id_column: usize,
+    rows: Vec<BTreeMap<String, String>>,
+    lines: BTreeMap<String, usize>,
+}
+
+impl Rows<'_> {
+    fn take(&mut self, record: &StringRecord, line: usize, source: &Source, report: &Report) {
+        let error = |code, message: String| report.error(code, source.line(line), message);
+        let (found, expected) = (record.len(), self.columns.len());
+        if found != expected {
+            let message = format!("line {line} has {found} fields, the header line has {expected}");
+            let help = "put a field that holds a comma into double quotes";
+            return report.push(error(Code::Syntax, message).help(help));
+        }
+        let id = &record[self.id_column];
+        if id.is_empty() {
+            report.push(error(Code::BadValue, format!("line {line} has no id")));
+        } else if let Some(first) = self.lines.get(id) {
+            let message = format!("site `{id}` is listed twice: lines {first} and {line}");
+            report.push(error(Code::Duplicate, message));
+        } else {
+            self.lines.insert(id.to_owned(), line);
+            self.rows.push(row(self.columns, record));
+        }
+    }
 }
 
 fn row(columns: &StringRecord, record: &StringRecord) -> BTreeMap<String, String> {

@@ -3,11 +3,13 @@
 use crate::Code;
 use crate::diagnostic::Report;
 use crate::nearest::did_you_mean;
+use crate::reference::references;
 use crate::texts::{check_references, check_template};
 use crate::yaml::{Entry, Node};
 
 pub(super) fn check(root: &Node, report: &Report) {
     let stores = root.get("stores").map_or(&[][..], Node::entries);
+    check_stray_references(root, report);
     for store in stores {
         check_placement(store, report);
         for shard in shards(&store.value) {
@@ -18,6 +20,25 @@ pub(super) fn check(root: &Node, report: &Report) {
     }
     if let Some(store) = root.get("sites").and_then(|sites| sites.get("store")) {
         check_list_store(store, stores, report);
+    }
+}
+
+/// Elsewhere `${NAME}` would be taken as it stands, and nobody means that.
+fn check_stray_references(node: &Node, report: &Report) {
+    let others = node.entries().iter().filter(|entry| entry.key != "live");
+    let nodes = others.map(|entry| &entry.value).chain(node.items());
+    for node in nodes {
+        check_stray_references(node, report);
+        if node
+            .text()
+            .is_some_and(|text| references(text).any(|one| one.is_ok()))
+        {
+            let message = "`${NAME}` is filled in only in `live`";
+            let error = report.error(Code::BadReference, node.span.clone(), message);
+            report.push(
+                error.help("write the value out; relative paths start from this file's folder"),
+            );
+        }
     }
 }
 

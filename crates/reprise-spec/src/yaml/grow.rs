@@ -75,48 +75,22 @@ impl Grower {
     pub fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Refusal> {
         let start = self.byte(span.start.index());
         let at = start..self.byte(span.end.index()).max(start);
-        let refuse = |what, help| {
-            Err(Refusal {
-                at: at.clone(),
-                what,
-                help,
-            })
-        };
+        if let Some((what, help)) = self.refusal(&event) {
+            return Err(Refusal { at, what, help });
+        }
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
-            Event::DocumentStart(_) if self.documents > 0 => refuse(
-                "a second YAML document starts here",
-                "write one document a file",
-            ),
-            Event::DocumentStart(_) => {
-                self.documents += 1;
-                Ok(())
-            }
-            Event::Alias(_) => refuse(
-                "YAML aliases are not read",
-                "write the value out where it is needed",
-            ),
-            Event::Scalar(_, _, _, Some(_))
-            | Event::SequenceStart(_, Some(_))
-            | Event::MappingStart(_, Some(_)) => refuse(
-                "YAML tags are not read",
-                "leave the tag out; put text that looks like a number into quotes",
-            ),
-            Event::Scalar(text, style, _, None) => {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+            Event::Alias(_) => {}
+            Event::DocumentStart(_) => self.documents += 1,
+            Event::Scalar(text, style, ..) => {
                 let plain = style == ScalarStyle::Plain;
                 let text = text.into_owned();
-                self.place(Node {
-                    span: at,
-                    data: Data::Scalar(Scalar { text, plain }),
-                })
-            }
-            Event::SequenceStart(..) | Event::MappingStart(..) if self.open.len() == DEEPEST => {
-                refuse("the nesting is too deep here", "32 levels are read")
+                let data = Data::Scalar(Scalar { text, plain });
+                return self.place(Node { span: at, data });
             }
             Event::SequenceStart(..) => {
                 let items = Vec::new();
                 self.open.push(Open::List { start, items });
-                Ok(())
             }
             Event::MappingStart(..) => {
                 let (entries, key) = (Vec::new(), None);
@@ -125,9 +99,33 @@ impl Grower {
                     entries,
                     key,
                 });
-                Ok(())
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(at.end),
+            Event::SequenceEnd | Event::MappingEnd => return self.close(at.end),
+        }
+        Ok(())
+    }
+
+    /// Why an event is not taken, and what to write instead.
+    fn refusal(&self, event: &Event<'_>) -> Option<(&'static str, &'static str)> {
+        match event {
+            Event::DocumentStart(_) if self.documents > 0 => Some((
+                "a second YAML document starts here",
+                "write one document a file",
+            )),
+            Event::Alias(_) => Some((
+                "YAML aliases are not read",
+                "write the value out where it is needed",
+            )),
+            Event::Scalar(_, _, _, Some(_))
+            | Event::SequenceStart(_, Some(_))
+            | Event::MappingStart(_, Some(_)) => Some((
+                "YAML tags are not read",
+                "leave the tag out; put text that looks like a number into quotes",
+            )),
+            Event::SequenceStart(..) | Event::MappingStart(..) if self.open.len() == DEEPEST => {
+                Some(("the nesting is too deep here", "32 levels are read"))
+            }
+            _ => None,
         }
     }
 

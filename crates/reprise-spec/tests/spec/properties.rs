@@ -4,8 +4,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use reprise_spec::{
-    Environment, Selection, check_runbook_against, load_text, parse_estate, parse_runbook,
-    read_site_list, read_sites_csv,
+    Code, Diagnostics, Environment, Selection, check_runbook_against, estate_schema, load_text,
+    parse_estate, parse_runbook, read_site_list, read_sites_csv, runbook_schema, yaml_to_json,
 };
 use secrecy::ExposeSecret;
 
@@ -52,6 +52,50 @@ fn damaged(text: &str, cuts: &[(usize, usize, String)]) -> String {
     characters.into_iter().collect()
 }
 
+fn agree(
+    folder: &str,
+    schema: &serde_json::Value,
+    cuts: &[(usize, usize, String)],
+    parse: fn(&str, &Path) -> Option<Diagnostics>,
+) {
+    let path = repository("fixtures").join(folder).join("valid/full.yaml");
+    let text = damaged(&load_text(&path).unwrap(), cuts);
+    let Ok(value) = yaml_to_json(&text, &path) else {
+        return;
+    };
+    let fits = jsonschema::is_valid(schema, &value);
+    let found = parse(&text, &path);
+    let misshapen = found.iter().flatten().any(|one| match one.code() {
+        Code::UnknownKey | Code::Conflict | Code::WrongType => true,
+        Code::Unreadable
+        | Code::NotUtf8
+        | Code::Empty
+        | Code::Syntax
+        | Code::Unsupported
+        | Code::Version
+        | Code::MissingKey
+        | Code::Duplicate
+        | Code::BadValue
+        | Code::UnknownName
+        | Code::BadReference
+        | Code::BadTemplate
+        | Code::Mismatch => false,
+    });
+    // A key that is there twice has two values; the schema sees one of them.
+    let doubled = found
+        .iter()
+        .flatten()
+        .any(|one| one.code() == Code::Duplicate);
+    assert!(
+        fits || found.is_some(),
+        "it loads, but does not fit the schema:\n{text}"
+    );
+    assert!(
+        !fits || !misshapen || doubled,
+        "it fits the schema, but:\n{found:?}\n{text}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -73,6 +117,16 @@ proptest! {
             let path = repository("fixtures").join(sample);
             parse_everything(&damaged(&load_text(&path).unwrap(), &cuts));
         }
+    }
+
+    /// The two readings of one declaration: what loads fits the schema, and
+    /// what fits the schema has no mistake in the shape of its tree.
+    #[test]
+    fn parser_and_schema_agree_on_damaged_samples(
+        cuts in proptest::collection::vec((any::<usize>(), 0..12usize, "[a-z0-9:{},% ]{0,4}"), 1..3),
+    ) {
+        agree("estates", &estate_schema(), &cuts, |text, path| parse_estate(text, path).err());
+        agree("runbooks", &runbook_schema(), &cuts, |text, path| parse_runbook(text, path).err());
     }
 
     #[test]
