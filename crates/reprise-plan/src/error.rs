@@ -121,17 +121,6 @@ impl PlanError {
             Self::TooManyEdges { .. } => "too-many-dependencies",
         }
     }
-
-    /// Whether the fault lies in the selection, not in the files.
-    pub fn is_selection(&self) -> bool {
-        matches!(
-            self,
-            Self::NotASite { .. }
-                | Self::SelectedTwice { .. }
-                | Self::NothingSelected { .. }
-                | Self::UnknownAttribute { .. }
-        )
-    }
 }
 
 /// At least one error, in the order of the inputs.

@@ -51,6 +51,19 @@ pub struct SelectedId {
     pub place: Option<Place>,
 }
 
+impl From<reprise_spec::SelectedId> for SelectedId {
+    fn from(selected: reprise_spec::SelectedId) -> Self {
+        let place = selected.place.map(|(file, line)| Place {
+            file,
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+        });
+        Self {
+            id: selected.id,
+            place,
+        }
+    }
+}
+
 /// A line in a file that people write. Lines count from 1.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {

@@ -25,3 +25,8 @@ pub use error::{PlanError, PlanErrors};
 pub use input::{CompileInput, Place, SelectedId, Selection, ShardEstimate, SiteRow};
 pub use lint::{Severity, Warning, lint, lint_plan};
 pub use verify::{PlanFault, verify_plan};
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! Tests of the crate as a whole, through its public functions.
+
+mod graphs;
+mod large;
+mod linting;
+mod messages;
+mod properties;
+mod shapes;
+mod verifying;
+mod whole;
+mod wiring;
