@@ -1,15 +1,14 @@
 //! Inputs to events and effects.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use reprise_model::{
-    AttemptEnd, AttemptId, Command, Digest, Entry, Event, Fault, FaultKind, Halt, Outcome, Owner,
-    Plan, RunEnd, Seq, TaskIx, TaskState, Timestamp, format_duration,
+    AttemptEnd, AttemptId, Command, Entry, Event, Fault, FaultKind, Outcome, Owner, Seq, TaskIx,
+    Timestamp, format_duration,
 };
 
 use crate::backoff;
-use crate::fold::{Fold, FoldError};
+use crate::fold::Fold;
 use crate::io::{Answer, Effect, Input, Interruption};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,63 +21,17 @@ pub struct Options {
 
 /// One run's decisions. Feed it inputs, perform its effects in order.
 pub struct Engine {
-    fold: Fold,
-    options: Options,
-    next: Seq,
-    deadlines: BTreeSet<(Timestamp, TaskIx)>,
+    pub(crate) fold: Fold,
+    pub(crate) options: Options,
+    pub(crate) next: Seq,
+    pub(crate) deadlines: BTreeSet<(Timestamp, TaskIx)>,
     interrupted: BTreeMap<TaskIx, Interruption>,
-    alarm: Option<Timestamp>,
-    stopping: bool,
+    pub(crate) alarm: Option<Timestamp>,
+    pub(crate) stopping: bool,
 }
 
 impl Engine {
-    /// A new run. Returns the engine and the journal's first entry.
-    pub fn create(plan: Arc<Plan>, options: Options, now: Timestamp) -> (Self, Entry) {
-        let created = Event::Created { plan: plan.hash };
-        let mut engine = Self::with_fold(Fold::new(plan), options);
-        let entry = engine.entry(created, now);
-        (engine, entry)
-    }
-
-    /// A run as its journal tells it. The entries must be those of this plan,
-    /// from the first on, without gaps.
-    pub fn replay(
-        plan: Arc<Plan>,
-        options: Options,
-        entries: &[Entry],
-    ) -> Result<Self, ReplayError> {
-        let expected = plan.hash;
-        let mut engine = Self::with_fold(Fold::new(plan), options);
-        match entries.first().map(|first| &first.event) {
-            Some(Event::Created { plan }) if *plan == expected => {}
-            Some(Event::Created { plan }) => {
-                return Err(ReplayError::OtherPlan {
-                    journal: *plan,
-                    given: expected,
-                });
-            }
-            Some(_) | None => return Err(ReplayError::NoBeginning),
-        }
-        for entry in entries {
-            if entry.seq != engine.next {
-                return Err(ReplayError::Gap {
-                    expected: engine.next,
-                    found: entry.seq,
-                });
-            }
-            engine
-                .fold
-                .apply(&entry.event, entry.at)
-                .map_err(|source| ReplayError::Illegal {
-                    seq: entry.seq,
-                    source,
-                })?;
-            engine.next = Seq(engine.next.0 + 1);
-        }
-        Ok(engine)
-    }
-
-    fn with_fold(fold: Fold, options: Options) -> Self {
+    pub(crate) fn with_fold(fold: Fold, options: Options) -> Self {
         Self {
             fold,
             options,
@@ -268,7 +221,8 @@ impl Engine {
 
     fn interrupt(&mut self, attempt: AttemptId, why: Interruption, effects: &mut Vec<Effect>) {
         let earlier = self.interrupted.get(&attempt.task).copied();
-        self.interrupted.insert(attempt.task, earlier.unwrap_or(why));
+        self.interrupted
+            .insert(attempt.task, earlier.unwrap_or(why));
         if earlier.is_none() {
             effects.push(Effect::Interrupt { attempt, why });
         }
@@ -288,143 +242,9 @@ impl Engine {
         }
     }
 
-    fn deadline_of(&self, task: TaskIx, since: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn deadline_of(&self, task: TaskIx, since: Timestamp) -> Option<Timestamp> {
         let limit = self.fold.topology.step(task).timeout?;
         Some(since.saturating_add(limit.0))
-    }
-
-    /// Answers what the events call for: skips, gates, waves.
-    fn react(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        loop {
-            while let Some((task, of)) = self.fold.todo.skip.pop() {
-                if self.fold.may_skip(task) {
-                    let because = format!("{} did not succeed", self.fold.plan().key(of));
-                    let event = Event::Skipped {
-                        task,
-                        because,
-                        of: Some(of),
-                    };
-                    self.record(event, now, effects);
-                }
-            }
-            for task in std::mem::take(&mut self.fold.todo.gates) {
-                if self.fold.state(task) == TaskState::Ready {
-                    self.record(Event::GateOpened { task }, now, effects);
-                }
-            }
-            if !self.open_next_wave(now, effects) && self.fold.todo.skip.is_empty() {
-                return;
-            }
-        }
-    }
-
-    /// Opens the next wave when all earlier ones are settled, unless too many
-    /// sites have failed.
-    fn open_next_wave(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
-        let next = self.fold.open_waves;
-        let fold = &self.fold;
-        if next >= fold.plan().waves.len()
-            || fold.paused
-            || fold.cancelling
-            || fold.halted.is_some()
-            || (0..next).any(|wave| !fold.ledger.wave_is_settled(wave))
-        {
-            return false;
-        }
-        let failed_sites = fold.ledger.failed_sites();
-        if let Some(allowed) = fold.plan().halt_above
-            && failed_sites > allowed
-            && !fold.halt_lifted
-        {
-            let halt = Halt {
-                failed_sites,
-                allowed,
-            };
-            self.record(Event::Halted(halt), now, effects);
-            return false;
-        }
-        let wave = u32::try_from(next).expect("few waves");
-        self.record(Event::WaveOpened { wave }, now, effects);
-        true
-    }
-
-    fn dispatch(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if self.fold.paused || self.fold.cancelling {
-            return;
-        }
-        while let Some(task) = self.fold.ready.pop_delayed(now) {
-            if self.fold.wants_slot(task) {
-                self.fold.enqueue(task);
-            }
-        }
-        while let Some(task) = self.fold.next_ready(now) {
-            let slot = self.fold.ledger.slot(task);
-            let number = slot.attempt + 1;
-            let attempt = AttemptId { task, number };
-            if slot.must_probe {
-                self.record(Event::Probing { attempt }, now, effects);
-                let mark = self.fold.marks.get(&task).cloned();
-                effects.push(Effect::Probe { attempt, mark });
-            } else {
-                self.record(Event::Started { attempt }, now, effects);
-                effects.push(Effect::Start { attempt });
-            }
-            if let Some(deadline) = self.deadline_of(task, now) {
-                self.deadlines.insert((deadline, task));
-            }
-        }
-    }
-
-    /// Stops when nothing can happen any more without a person.
-    fn conclude(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let fold = &self.fold;
-        if !fold.flights.is_empty() {
-            return;
-        }
-        let wanting = fold.count(TaskState::Queued) + fold.count(TaskState::Indeterminate);
-        let open = fold.count(TaskState::Waiting) + fold.count(TaskState::Ready);
-        let gated = fold.count(TaskState::Gated);
-        let cancelled = fold.count(TaskState::Cancelled);
-        let end = if wanting + open + gated + cancelled == 0 {
-            RunEnd::Finished
-        } else if fold.cancelling {
-            RunEnd::Cancelled
-        } else if fold.paused {
-            RunEnd::Paused
-        } else if wanting > 0 {
-            return;
-        } else if gated > 0 {
-            RunEnd::AtGates
-        } else {
-            assert!(
-                fold.halted.is_some(),
-                "{open} tasks wait and nothing will ever start them"
-            );
-            RunEnd::Halted
-        };
-        let for_a_person = matches!(end, RunEnd::AtGates | RunEnd::Paused);
-        if for_a_person && self.options.wait_for_people {
-            return;
-        }
-        self.record(Event::Stopped(end), now, effects);
-        effects.push(Effect::Stop(end));
-        self.stopping = true;
-    }
-
-    fn set_alarm(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if self.stopping {
-            return;
-        }
-        let deadline = self.deadlines.first().map(|(at, _)| *at);
-        let asleep = self.fold.paused || self.fold.cancelling;
-        let ready = (!asleep).then(|| self.fold.ready.next_wake(now)).flatten();
-        let next = deadline.into_iter().chain(ready).min();
-        if next != self.alarm
-            && let Some(at) = next
-        {
-            effects.push(Effect::Wake { at });
-        }
-        self.alarm = next;
     }
 
     fn is_under_way(&self, attempt: AttemptId) -> bool {
@@ -432,12 +252,12 @@ impl Engine {
         flight.is_some_and(|flight| flight.attempt == attempt)
     }
 
-    fn record(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
+    pub(crate) fn record(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
         let entry = self.entry(event, now);
         effects.push(Effect::Journal(entry));
     }
 
-    fn entry(&mut self, event: Event, now: Timestamp) -> Entry {
+    pub(crate) fn entry(&mut self, event: Event, now: Timestamp) -> Entry {
         self.fold
             .apply(&event, now)
             .expect("the engine only records what its own state allows");
@@ -449,17 +269,4 @@ impl Engine {
             event,
         }
     }
-}
-
-/// Why a journal does not tell a run of this plan.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub enum ReplayError {
-    #[error("the journal does not begin with the creation of a run")]
-    NoBeginning,
-    #[error("the journal belongs to plan {}, not to plan {}", journal.short(), given.short())]
-    OtherPlan { journal: Digest, given: Digest },
-    #[error("entry {} is missing: entry {} comes next", expected.0, found.0)]
-    Gap { expected: Seq, found: Seq },
-    #[error("entry {} cannot be: {source}", seq.0)]
-    Illegal { seq: Seq, source: FoldError },
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reprise_model::{
-    Action, AttemptEnd, AttemptId, Command, Event, FaultKind, Halt, Owner, Plan, RunEnd, TaskIx,
-    TaskKey, TaskState, Timestamp,
+    AttemptEnd, AttemptId, Command, Event, FaultKind, Halt, Owner, Plan, RunEnd, TaskIx, TaskKey,
+    TaskState, Timestamp,
 };
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ pub struct Fold {
     pub(crate) flights: BTreeMap<TaskIx, Flight>,
     pub(crate) marks: BTreeMap<TaskIx, Value>,
     pub(crate) todo: Todo,
-    held: Vec<Vec<TaskIx>>,
+    pub(crate) held: Vec<Vec<TaskIx>>,
     /// Sites that are set aside, each with the task that failed.
     pub(crate) aside: BTreeMap<usize, TaskIx>,
     pub(crate) open_waves: usize,
@@ -163,20 +163,6 @@ impl Fold {
 
     pub(crate) fn set(&mut self, task: TaskIx, state: TaskState) {
         self.ledger.set(&self.topology, task, state);
-    }
-
-    /// Attempts of an earlier owner may have done their work or not.
-    fn change_owner(&mut self, owner: &Owner) {
-        self.owner = Some(owner.clone());
-        self.stopped = None;
-        for (task, flight) in std::mem::take(&mut self.flights) {
-            self.give_back(task);
-            if !flight.probing {
-                self.ledger.slot_mut(task).must_probe = true;
-            }
-            self.set(task, TaskState::Indeterminate);
-            self.enqueue(task);
-        }
     }
 
     fn open_wave(&mut self, wave: u32) -> Result<(), FoldError> {
@@ -280,91 +266,6 @@ impl Fold {
         }
     }
 
-    pub(crate) fn succeed(&mut self, task: TaskIx, state: TaskState) {
-        self.marks.remove(&task);
-        self.set(task, state);
-        self.release_dependents(task);
-    }
-
-    fn release_dependents(&mut self, task: TaskIx) {
-        for at in 0..self.topology.shape.dependents_of(task).len() {
-            let dependent = self.topology.shape.dependents_of(task)[at];
-            self.count_down(dependent);
-        }
-    }
-
-    fn count_down(&mut self, dependent: TaskIx) {
-        if self.state(dependent) != TaskState::Waiting {
-            return;
-        }
-        let slot = self.ledger.slot_mut(dependent);
-        slot.needs_left -= 1;
-        if slot.needs_left == 0 {
-            self.resolve(dependent);
-        }
-    }
-
-    /// All needs are settled: start it, unless none of them succeeded.
-    pub(crate) fn resolve(&mut self, task: TaskIx) {
-        let needs = self.topology.needs(task);
-        let in_vain = !needs.is_empty() && !needs.iter().any(|need| self.state(*need).is_success());
-        if in_vain {
-            self.todo.skip.push((task, needs[0]));
-        } else {
-            self.admit(task);
-        }
-    }
-
-    fn fail(&mut self, task: TaskIx) {
-        self.set(task, TaskState::Failed);
-        let check = self.topology.action(task).is_check();
-        self.ledger.taint(&self.topology, task, !check);
-        self.settle_dependents(task);
-        if !check && let Some(site) = self.topology.site(task) {
-            self.set_aside(site, task);
-        }
-    }
-
-    fn settle_dependents(&mut self, task: TaskIx) {
-        for at in 0..self.topology.shape.dependents_of(task).len() {
-            let dependent = self.topology.shape.dependents_of(task)[at];
-            if self.topology.tolerates(dependent, task) {
-                self.count_down(dependent);
-            } else {
-                self.todo.skip.push((dependent, task));
-            }
-        }
-    }
-
-    /// Quarantine: nothing more is started for a site that failed.
-    pub(crate) fn set_aside(&mut self, site: usize, because: TaskIx) {
-        self.aside.insert(site, because);
-        for task in self.topology.of_site(site) {
-            if *task != because {
-                self.todo.skip.push((*task, because));
-            }
-        }
-    }
-
-    fn skip(&mut self, task: TaskIx, of: Option<TaskIx>) -> Result<(), FoldError> {
-        self.expect(
-            task,
-            "skipped",
-            &[TaskState::Waiting, TaskState::Ready, TaskState::Queued],
-        )?;
-        let tainted = match of {
-            Some(of) => {
-                self.known(of, "skipped")?;
-                self.ledger.slot(of).tainted
-            }
-            None => false,
-        };
-        self.set(task, TaskState::Skipped);
-        self.ledger.taint(&self.topology, task, tainted);
-        self.settle_dependents(task);
-        Ok(())
-    }
-
     fn obey(&mut self, command: &Command) {
         match command {
             Command::Answer { task, approved, .. } => {
@@ -405,22 +306,6 @@ impl Fold {
         }
     }
 
-    /// Places a task whose needs are all there.
-    pub(crate) fn admit(&mut self, task: TaskIx) {
-        if let Some(wave) = self.topology.wave(task)
-            && wave >= self.open_waves
-        {
-            self.set(task, TaskState::Ready);
-            self.held[wave].push(task);
-        } else if self.topology.action(task) == Action::Gate {
-            self.set(task, TaskState::Ready);
-            self.todo.gates.push(task);
-        } else {
-            self.set(task, TaskState::Queued);
-            self.enqueue(task);
-        }
-    }
-
     pub(crate) fn enqueue(&mut self, task: TaskIx) {
         let step = self.topology.plan.tasks[task.get()].step;
         let wave = self
@@ -433,89 +318,9 @@ impl Fold {
             .push(step, Queued::new(task, wave, rank, attempts));
     }
 
-    fn give_back(&mut self, task: TaskIx) {
+    pub(crate) fn give_back(&mut self, task: TaskIx) {
         self.ready
             .give_back(self.topology.plan.tasks[task.get()].step);
-    }
-
-    /// Whether the task is neither finished nor under way, so that it can be skipped.
-    pub(crate) fn may_skip(&self, task: TaskIx) -> bool {
-        match self.state(task) {
-            TaskState::Waiting | TaskState::Ready | TaskState::Queued => true,
-            TaskState::Satisfied
-            | TaskState::Running
-            | TaskState::Validating
-            | TaskState::Gated
-            | TaskState::Done
-            | TaskState::Failed
-            | TaskState::Indeterminate
-            | TaskState::Skipped
-            | TaskState::Cancelled => false,
-        }
-    }
-
-    pub(crate) fn wants_slot(&self, task: TaskIx) -> bool {
-        matches!(
-            self.state(task),
-            TaskState::Queued | TaskState::Indeterminate
-        ) && !self.flights.contains_key(&task)
-    }
-
-    /// Takes the most urgent task that a slot is free for.
-    pub(crate) fn next_ready(&mut self, now: Timestamp) -> Option<TaskIx> {
-        let (ledger, flights) = (&self.ledger, &self.flights);
-        self.ready.pop(now, |task, attempts| {
-            matches!(
-                ledger.state(task),
-                TaskState::Queued | TaskState::Indeterminate
-            ) && ledger.slot(task).attempt == attempts
-                && !flights.contains_key(&task)
-        })
-    }
-
-    /// Finds again what events of an earlier owner called for and that owner
-    /// had no time to answer.
-    pub(crate) fn find_todo(&mut self) {
-        self.todo = Todo::default();
-        for task in self.topology.plan.ixs() {
-            match self.state(task) {
-                TaskState::Waiting => self.find_obstacle(task),
-                TaskState::Ready if self.topology.action(task) == Action::Gate => {
-                    if self.topology.wave(task).is_none_or(|w| w < self.open_waves) {
-                        self.todo.gates.push(task);
-                    }
-                }
-                TaskState::Failed if self.ledger.slot(task).tainted => {
-                    if let Some(site) = self.topology.site(task) {
-                        self.set_aside(site, task);
-                    }
-                }
-                TaskState::Ready
-                | TaskState::Satisfied
-                | TaskState::Queued
-                | TaskState::Running
-                | TaskState::Validating
-                | TaskState::Gated
-                | TaskState::Done
-                | TaskState::Failed
-                | TaskState::Indeterminate
-                | TaskState::Skipped
-                | TaskState::Cancelled => {}
-            }
-        }
-    }
-
-    fn find_obstacle(&mut self, task: TaskIx) {
-        let needs = self.topology.needs(task);
-        let obstacle = needs.iter().copied().find(|need| {
-            matches!(self.state(*need), TaskState::Failed | TaskState::Skipped)
-                && !self.topology.tolerates(task, *need)
-        });
-        if let Some(of) = obstacle {
-            self.todo.skip.push((task, of));
-        } else if self.ledger.slot(task).needs_left == 0 {
-            self.resolve(task);
-        }
     }
 
     fn flight(&self, attempt: AttemptId, event: &'static str) -> Result<(), FoldError> {
@@ -526,7 +331,7 @@ impl Fold {
         }
     }
 
-    fn known(&self, task: TaskIx, event: &'static str) -> Result<(), FoldError> {
+    pub(crate) fn known(&self, task: TaskIx, event: &'static str) -> Result<(), FoldError> {
         let tasks = self.topology.plan.tasks.len();
         if task.get() < tasks {
             Ok(())
@@ -535,7 +340,7 @@ impl Fold {
         }
     }
 
-    fn expect(
+    pub(crate) fn expect(
         &self,
         task: TaskIx,
         event: &'static str,

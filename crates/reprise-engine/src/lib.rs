@@ -11,21 +11,30 @@
 //! turns events into states: live, and when a run is taken up again.
 //!
 //! - [`fold`]: events to states; an illegal event is an error that names it
+//! - `consequence`: what the end of one task means for others
+//! - `takeover`: what an owner that died has left
 //! - `ledger`: the dense vector of states, with one writer
 //! - `ready`: what wants a slot, by pool and priority
 //! - `engine`: inputs to events and effects
+//! - `schedule`: waves, starts, and when to stop
+//! - `replay`: a run from its journal
 //! - `backoff`: when a failed task is tried again
 //! - `reset`: the operator's retry
 
 mod backoff;
+mod consequence;
 mod engine;
 pub mod fold;
 mod io;
 mod ledger;
 mod ready;
+mod replay;
 mod reset;
+mod schedule;
+mod takeover;
 mod topology;
 
-pub use engine::{Engine, Options, ReplayError};
+pub use engine::{Engine, Options};
 pub use fold::{Fold, FoldError};
 pub use io::{Answer, Effect, Input, Interruption};
+pub use replay::ReplayError;

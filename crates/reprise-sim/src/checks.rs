@@ -112,7 +112,9 @@ impl Books {
         let place = place.expect("sample plans name pools that exist");
         let pool = &plan.pools[place];
         let users = self.in_use.keys();
-        let used = users.filter(|t| plan.step_of(**t).pool.as_ref() == Some(name)).count() as u32;
+        let used = users
+            .filter(|t| plan.step_of(**t).pool.as_ref() == Some(name))
+            .count() as u32;
         if used > pool.slots {
             return Err(Violation::OverPool {
                 pool: name.to_string(),

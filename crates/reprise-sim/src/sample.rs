@@ -30,13 +30,55 @@ struct StepSketch {
 }
 
 const STEPS: [StepSketch; 8] = [
-    step("recover", Scope::Shard, Action::Recover, &[], Some("recover"), 60),
+    step(
+        "recover",
+        Scope::Shard,
+        Action::Recover,
+        &[],
+        Some("recover"),
+        60,
+    ),
     step("record", Scope::Site, Action::Restore, &[], Some("load"), 1),
-    step("product", Scope::Site, Action::Restore, &["record", "recover"], Some("load"), 10),
-    step("hook", Scope::Site, Action::Exec, &["product"], Some("vendor"), 2),
-    step("whole", Scope::Site, Action::Verify, &["product"], Some("load"), 3),
-    step("reachable", Scope::Site, Action::HttpCheck, &["whole", "hook"], None, 1),
-    step("handover", Scope::Site, Action::Gate, &["reachable"], None, 0),
+    step(
+        "product",
+        Scope::Site,
+        Action::Restore,
+        &["record", "recover"],
+        Some("load"),
+        10,
+    ),
+    step(
+        "hook",
+        Scope::Site,
+        Action::Exec,
+        &["product"],
+        Some("vendor"),
+        2,
+    ),
+    step(
+        "whole",
+        Scope::Site,
+        Action::Verify,
+        &["product"],
+        Some("load"),
+        3,
+    ),
+    step(
+        "reachable",
+        Scope::Site,
+        Action::HttpCheck,
+        &["whole", "hook"],
+        None,
+        1,
+    ),
+    step(
+        "handover",
+        Scope::Site,
+        Action::Gate,
+        &["reachable"],
+        None,
+        0,
+    ),
     step("tell", Scope::Run, Action::Exec, &["reachable"], None, 1),
 ];
 
@@ -99,7 +141,11 @@ pub fn plan(sample: Sample) -> Plan {
         runbook: file("runbook.yaml"),
         objectives: Objectives::default(),
         halt_above: sample.halt_above,
-        pools: vec![pool("recover", 2, None), pool("load", 8, None), pool("vendor", 4, Some(5.0))],
+        pools: vec![
+            pool("recover", 2, None),
+            pool("load", 8, None),
+            pool("vendor", 4, Some(5.0)),
+        ],
         shards: (0..sample.shards).map(shard).collect(),
         waves: (0..sample.waves)
             .map(|wave| sites.iter().filter(|site| site.wave == wave).count() as u32)
@@ -131,7 +177,9 @@ fn needs_of(
     let mut needs = Vec::new();
     for name in step.needs {
         match (step.scope, scope_of(name)) {
-            (Scope::Site, Some(Scope::Shard)) => needs.push(placed[&(*name, place % sample.shards)]),
+            (Scope::Site, Some(Scope::Shard)) => {
+                needs.push(placed[&(*name, place % sample.shards)])
+            }
             (Scope::Site, Some(Scope::Site)) => needs.push(placed[&(*name, place)]),
             (_, Some(scope)) => {
                 needs.extend((0..places(scope, sample)).map(|at| placed[&(*name, at)]));

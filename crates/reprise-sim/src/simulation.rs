@@ -221,7 +221,10 @@ impl Run {
     fn operator(&mut self, fold: &Fold) -> Input {
         let by = "operator".to_owned();
         let in_state = |state| {
-            let tasks = self.plan.ixs().filter(move |task| fold.state(*task) == state);
+            let tasks = self
+                .plan
+                .ixs()
+                .filter(move |task| fold.state(*task) == state);
             tasks.collect::<Vec<_>>()
         };
         let command = match self.world.rng.random_range(0..6) {
@@ -253,7 +256,10 @@ impl Run {
             RunEnd::Finished | RunEnd::Paused | RunEnd::Cancelled => {}
             RunEnd::Halted => self.inbox.push(Command::Continue { by: by() }),
             RunEnd::AtGates => {
-                let gated = self.plan.ixs().filter(|t| fold.state(*t) == TaskState::Gated);
+                let gated = self
+                    .plan
+                    .ixs()
+                    .filter(|t| fold.state(*t) == TaskState::Gated);
                 self.inbox.extend(gated.map(|task| Command::Answer {
                     task,
                     approved: true,

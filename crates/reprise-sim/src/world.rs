@@ -52,7 +52,13 @@ impl World {
         }
         if marks {
             let mark = json!({ "xid": attempt.number });
-            self.send(now, took / 2.0, attempt, Input::Marked { attempt, mark }, false);
+            self.send(
+                now,
+                took / 2.0,
+                attempt,
+                Input::Marked { attempt, mark },
+                false,
+            );
         }
         let failed = |fault| Input::Finished {
             attempt,
@@ -94,7 +100,13 @@ impl World {
         self.coming.retain(|_, coming| coming.attempt != attempt);
         let fault = Fault::new(reprise_model::FaultKind::Cancelled, "interrupted");
         let result = Err(fault);
-        self.send(now, 0.1, attempt, Input::Finished { attempt, result }, false);
+        self.send(
+            now,
+            0.1,
+            attempt,
+            Input::Finished { attempt, result },
+            false,
+        );
     }
 
     pub fn next_at(&self) -> Option<Timestamp> {

@@ -21,8 +21,8 @@ fn sample(seed: u64) -> Arc<Plan> {
         sites: 10 + u32::try_from(seed % 40).expect("small"),
         shards: 1 + u32::try_from(seed % 4).expect("small"),
         waves: 1 + u32::try_from(seed % 5).expect("small"),
-        gates: seed % 3 == 0,
-        halt_above: (seed % 2 == 0).then_some(2),
+        gates: seed.is_multiple_of(3),
+        halt_above: seed.is_multiple_of(2).then_some(2),
     }))
 }
 
@@ -52,7 +52,11 @@ fn every_promise_holds_under_faults_and_crashes() {
 fn a_seed_replays_byte_for_byte() {
     for seed in seeds(10) {
         let text = |report: Report| serde_json::to_string(&report.journal).expect("plain data");
-        assert_eq!(text(run(seed, FAULTS)), text(run(seed, FAULTS)), "seed {seed}");
+        assert_eq!(
+            text(run(seed, FAULTS)),
+            text(run(seed, FAULTS)),
+            "seed {seed}"
+        );
     }
 }
 
@@ -61,10 +65,13 @@ fn without_faults_every_task_is_done_at_its_first_attempt() {
     for seed in seeds(10) {
         let report = run(seed, Faults::default());
         let plan = sample(seed);
-        let ends = report.journal.iter().filter_map(|entry| match &entry.event {
-            Event::Ended { attempt, end, .. } => Some((attempt, end)),
-            _ => None,
-        });
+        let ends = report
+            .journal
+            .iter()
+            .filter_map(|entry| match &entry.event {
+                Event::Ended { attempt, end, .. } => Some((attempt, end)),
+                _ => None,
+            });
         let mut done = 0;
         for (attempt, end) in ends {
             assert!(matches!(end, AttemptEnd::Done(_)), "seed {seed}: {end:?}");

@@ -1,0 +1,144 @@
+//! What the end of one task means for others: who may start, who is skipped,
+//! which site is set aside.
+
+use reprise_model::{Action, TaskIx, TaskState, Timestamp};
+
+use crate::fold::{Fold, FoldError};
+
+impl Fold {
+    pub(crate) fn succeed(&mut self, task: TaskIx, state: TaskState) {
+        self.marks.remove(&task);
+        self.set(task, state);
+        self.release_dependents(task);
+    }
+
+    fn release_dependents(&mut self, task: TaskIx) {
+        for at in 0..self.topology.shape.dependents_of(task).len() {
+            let dependent = self.topology.shape.dependents_of(task)[at];
+            self.count_down(dependent);
+        }
+    }
+
+    fn count_down(&mut self, dependent: TaskIx) {
+        if self.state(dependent) != TaskState::Waiting {
+            return;
+        }
+        let slot = self.ledger.slot_mut(dependent);
+        slot.needs_left -= 1;
+        if slot.needs_left == 0 {
+            self.resolve(dependent);
+        }
+    }
+
+    /// All needs are settled: start it, unless none of them succeeded.
+    pub(crate) fn resolve(&mut self, task: TaskIx) {
+        let needs = self.topology.needs(task);
+        let in_vain = !needs.is_empty() && !needs.iter().any(|need| self.state(*need).is_success());
+        if in_vain {
+            self.todo.skip.push((task, needs[0]));
+        } else {
+            self.admit(task);
+        }
+    }
+
+    pub(crate) fn fail(&mut self, task: TaskIx) {
+        self.set(task, TaskState::Failed);
+        let check = self.topology.action(task).is_check();
+        self.ledger.taint(&self.topology, task, !check);
+        self.settle_dependents(task);
+        if !check && let Some(site) = self.topology.site(task) {
+            self.set_aside(site, task);
+        }
+    }
+
+    fn settle_dependents(&mut self, task: TaskIx) {
+        for at in 0..self.topology.shape.dependents_of(task).len() {
+            let dependent = self.topology.shape.dependents_of(task)[at];
+            if self.topology.tolerates(dependent, task) {
+                self.count_down(dependent);
+            } else {
+                self.todo.skip.push((dependent, task));
+            }
+        }
+    }
+
+    /// Quarantine: nothing more is started for a site that failed.
+    pub(crate) fn set_aside(&mut self, site: usize, because: TaskIx) {
+        self.aside.insert(site, because);
+        for task in self.topology.of_site(site) {
+            if *task != because {
+                self.todo.skip.push((*task, because));
+            }
+        }
+    }
+
+    pub(crate) fn skip(&mut self, task: TaskIx, of: Option<TaskIx>) -> Result<(), FoldError> {
+        self.expect(
+            task,
+            "skipped",
+            &[TaskState::Waiting, TaskState::Ready, TaskState::Queued],
+        )?;
+        let tainted = match of {
+            Some(of) => {
+                self.known(of, "skipped")?;
+                self.ledger.slot(of).tainted
+            }
+            None => false,
+        };
+        self.set(task, TaskState::Skipped);
+        self.ledger.taint(&self.topology, task, tainted);
+        self.settle_dependents(task);
+        Ok(())
+    }
+
+    /// Places a task whose needs are all there.
+    pub(crate) fn admit(&mut self, task: TaskIx) {
+        if let Some(wave) = self.topology.wave(task)
+            && wave >= self.open_waves
+        {
+            self.set(task, TaskState::Ready);
+            self.held[wave].push(task);
+        } else if self.topology.action(task) == Action::Gate {
+            self.set(task, TaskState::Ready);
+            self.todo.gates.push(task);
+        } else {
+            self.set(task, TaskState::Queued);
+            self.enqueue(task);
+        }
+    }
+
+    /// Whether the task is neither finished nor under way, so that it can be skipped.
+    pub(crate) fn may_skip(&self, task: TaskIx) -> bool {
+        match self.state(task) {
+            TaskState::Waiting | TaskState::Ready | TaskState::Queued => true,
+            TaskState::Satisfied
+            | TaskState::Running
+            | TaskState::Validating
+            | TaskState::Gated
+            | TaskState::Done
+            | TaskState::Failed
+            | TaskState::Indeterminate
+            | TaskState::Skipped
+            | TaskState::Cancelled => false,
+        }
+    }
+
+    pub(crate) fn wants_slot(&self, task: TaskIx) -> bool {
+        matches!(
+            self.state(task),
+            TaskState::Queued | TaskState::Indeterminate
+        ) && !self.flights.contains_key(&task)
+    }
+
+    /// Takes the most urgent task that a slot is free for.
+    pub(crate) fn next_ready(&mut self, now: Timestamp) -> Option<TaskIx> {
+        let (ledger, flights) = (&self.ledger, &self.flights);
+        self.ready.pop(now, |task, attempts| {
+            matches!(
+                ledger.state(task),
+                TaskState::Queued | TaskState::Indeterminate
+            ) && ledger.slot(task).attempt == attempts
+                && !flights.contains_key(&task)
+        })
+    }
+}
