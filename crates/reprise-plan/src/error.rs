@@ -51,11 +51,14 @@ pub enum PlanError {
     },
     #[error("store {store} has {shards} shards and no `placement` that tells them apart")]
     NoPlacement { store: StoreId, shards: usize },
-    #[error("cannot tell whether step {step} is wanted for {subject}: {reason}")]
+    #[error("cannot tell whether step {step} is wanted for {subject}{}: {reason}", more(.others))]
     Condition {
         step: StepName,
+        /// The first for which it failed.
         subject: String,
         reason: String,
+        /// For how many more it failed: one mistake, told once.
+        others: usize,
     },
     #[error("the runbook has step {step} twice")]
     StepTwice { step: StepName },
@@ -183,6 +186,13 @@ fn what(identified: &Option<String>, nearest: &Option<SiteId>) -> String {
         (Some(key), _) => format!(": it is a key of {key}"),
         (None, Some(site)) => format!("; the nearest is `{site}`"),
         (None, None) => String::new(),
+    }
+}
+
+fn more(others: &usize) -> String {
+    match others {
+        0 => String::new(),
+        others => format!(" and {others} more"),
     }
 }
 

@@ -81,7 +81,7 @@ impl Wiring<'_> {
                         wired.not_planned.push(NotPlanned { task, why });
                         of.push(Slot::Passed(needs));
                     }
-                    Err(error) => errors.push(error),
+                    Err(error) => add(&mut errors, error),
                 }
             }
             slots[at] = Some(Slots { first, of });
@@ -157,6 +157,7 @@ impl Wiring<'_> {
                 step: step.name.clone(),
                 subject: self.name(subject),
                 reason,
+                others: 0,
             }),
         }
     }
@@ -231,6 +232,14 @@ impl Wiring<'_> {
                 }
             }
         }
+    }
+}
+
+/// A condition that fails for one site mostly fails for all.
+fn add(errors: &mut Vec<PlanError>, error: PlanError) {
+    match errors.last_mut() {
+        Some(PlanError::Condition { others, .. }) => *others += 1,
+        _ => errors.push(error),
     }
 }
 
