@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use reprise_model::Scope;
 
-use super::layout::{BOX_HEIGHT, Layout, PADDING, Route};
+use super::layout::{BOX_HEIGHT, LINE_LETTER, Layout, PADDING, Route};
 use super::picture::{Box, Picture};
 
 const INFALLIBLE: &str = "writing to a string cannot fail";
@@ -87,7 +87,7 @@ fn legend(out: &mut String) {
              <text class=\"legend\" x=\"{label}\" y=\"{y}\">{text}</text>"
         )
         .expect(INFALLIBLE);
-        x += 110.0;
+        x += 34.0 + text.chars().count() as f64 * LINE_LETTER;
     }
     let (line, end, label) = (y - 4.0, x + 26.0, x + 34.0);
     writeln!(
