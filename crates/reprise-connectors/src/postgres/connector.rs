@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use reprise_model::{Action, Fault, Outcome, ShardId, SiteId, Timestamp};
-use reprise_ports::{Call, Connector, Context, Estimate, Inspect, Inspection, Probe, SiteRow};
+use reprise_ports::{
+    Call, Connector, Context, Finding, Inspect, Inspection, Level, Probe, SiteRow,
+};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
@@ -89,6 +91,39 @@ impl PostgresConnector {
         Ok(scratch)
     }
 
+    /// Looks at the live end; a drill has none. A scratch that an earlier run
+    /// has left for this moment tells the schema of then.
+    async fn inspect_live(&self, inspect: &Inspect) -> Inspection {
+        let shard = self.config.shard(&inspect.shard);
+        if shard.is_none_or(|shard| shard.live.is_none()) {
+            return Inspection::default();
+        }
+        let live = match self.live(&inspect.shard) {
+            Ok(live) => live,
+            Err(fault) => return self.unreachable(&inspect.shard, fault),
+        };
+        let scratch = match inspect.target_time {
+            Some(target) => self.scratch(&inspect.shard, target).await.ok(),
+            None => None,
+        };
+        live.inspect(inspect, scratch.as_deref()).await
+    }
+
+    fn unreachable(&self, shard: &ShardId, fault: Fault) -> Inspection {
+        let finding = Finding {
+            check: "connection".to_owned(),
+            level: Level::Error,
+            store: self.config.store.clone(),
+            shard: shard.clone(),
+            message: fault.message,
+            hint: fault.hint,
+        };
+        Inspection {
+            findings: vec![finding],
+            ..Inspection::default()
+        }
+    }
+
     async fn release(&self, shard: &ShardId, target: Timestamp) -> Result<Outcome, Fault> {
         let scratch = lock(&self.scratch).remove(&(shard.clone(), target));
         drop(scratch);
@@ -112,13 +147,10 @@ impl Connector for PostgresConnector {
             .recovery
             .inspect(&inspect.shard, inspect.target_time)
             .await;
-        Inspection {
-            findings,
-            estimate: Estimate {
-                scratch_bytes,
-                ..Estimate::default()
-            },
-        }
+        let mut inspection = self.inspect_live(inspect).await;
+        inspection.findings.splice(0..0, findings);
+        inspection.estimate.scratch_bytes = scratch_bytes;
+        inspection
     }
 
     async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {

@@ -80,7 +80,7 @@ async fn alone(live: &mut Session<'_>, site: &SiteId) -> Result<(), Fault> {
 
 /// Tries to become a replica; only trying tells, since managed servers grant
 /// it in ways of their own.
-async fn mode(live: &mut Session<'_>) -> Result<Mode, Fault> {
+pub async fn mode(live: &mut Session<'_>) -> Result<Mode, Fault> {
     let sql = "savepoint mode; set local session_replication_role = replica; release mode";
     match live.try_run(sql.to_owned()).await {
         Ok(_) => Ok(Mode::Replica),

@@ -1,0 +1,136 @@
+//! The rights that a restore and a verification need in live, and which of
+//! them the role does not have.
+
+use std::collections::BTreeSet;
+
+use reprise_model::Fault;
+
+use super::session::Session;
+use crate::postgres::slice::{Catalog, Kind, Slice, TableName, literal, quoted};
+
+/// One right on one object.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Right {
+    /// `usage` on a schema.
+    Schema(String),
+    /// A privilege on a table.
+    Table(TableName, &'static str),
+    /// `update` on any column: enough to lock a row that is referred to.
+    Hold(TableName),
+    /// A privilege on a sequence.
+    Sequence(TableName, &'static str),
+    /// To keep rows aside for `on_conflict: keep` and `replace`.
+    Temporary,
+}
+
+impl Right {
+    /// The server's answer to whether the role has it.
+    fn question(&self) -> String {
+        match self {
+            Self::Schema(name) => format!(
+                "(select has_schema_privilege(n.oid, 'usage') from pg_catalog.pg_namespace n where n.nspname = {})",
+                literal(name)
+            ),
+            Self::Table(name, right) => {
+                format!("has_table_privilege({}, '{right}')", object(name))
+            }
+            Self::Hold(name) => format!("has_any_column_privilege({}, 'update')", object(name)),
+            Self::Sequence(name, right) => {
+                format!("has_sequence_privilege({}, '{right}')", object(name))
+            }
+            Self::Temporary => "has_database_privilege(current_database(), 'temporary')".to_owned(),
+        }
+    }
+
+    /// The statement that gives it.
+    pub fn grant(&self, role: &str, database: &str) -> String {
+        let (right, object) = match self {
+            Self::Schema(name) => ("usage", format!("schema {}", quoted(name))),
+            Self::Table(name, right) => (*right, name.sql()),
+            Self::Hold(name) => ("update", name.sql()),
+            Self::Sequence(name, right) => (*right, format!("sequence {}", name.sql())),
+            Self::Temporary => ("temporary", format!("database {}", quoted(database))),
+        };
+        format!("grant {right} on {object} to {}", quoted(role))
+    }
+
+    /// A restore that refuses rows in the way goes without it.
+    pub fn only_for_conflicts(&self) -> bool {
+        match self {
+            Self::Table(_, right) => *right == "delete",
+            Self::Temporary => true,
+            Self::Schema(_) | Self::Hold(_) | Self::Sequence(..) => false,
+        }
+    }
+}
+
+/// By object id: asking by name would fail where the schema is closed.
+fn object(name: &TableName) -> String {
+    format!(
+        "(select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where n.nspname = {} and c.relname = {})",
+        literal(&name.schema),
+        literal(&name.name)
+    )
+}
+
+/// All rights that restoring and verifying this slice may need.
+pub fn needed(slice: &Slice, live: &Catalog) -> BTreeSet<Right> {
+    let mut rights = BTreeSet::from([Right::Temporary]);
+    for owned in &slice.tables {
+        let name = &owned.table;
+        let Some(table) = live.table(name) else {
+            continue;
+        };
+        rights.insert(Right::Schema(name.schema.clone()));
+        for right in ["select", "insert", "delete"] {
+            rights.insert(Right::Table(name.clone(), right));
+        }
+        for sequence in table.columns.iter().filter_map(|c| c.sequence.as_ref()) {
+            rights.insert(Right::Sequence(sequence.name.clone(), "select"));
+            rights.insert(Right::Sequence(sequence.name.clone(), "update"));
+        }
+        for key in live.keys_of(name) {
+            rights.insert(Right::Schema(key.parent.schema.clone()));
+            rights.insert(Right::Table(key.parent.clone(), "select"));
+            if key.parent != *name && may_be_locked(live, &key.parent) {
+                rights.insert(Right::Hold(key.parent.clone()));
+            }
+        }
+    }
+    rights
+}
+
+fn may_be_locked(live: &Catalog, table: &TableName) -> bool {
+    live.table(table).is_some_and(|table| match table.kind {
+        Kind::Ordinary | Kind::Partitioned => true,
+        Kind::Foreign => false,
+    })
+}
+
+/// Those of the rights that the session's role does not have.
+pub async fn missing(
+    live: &mut Session<'_>,
+    needed: &BTreeSet<Right>,
+) -> Result<Vec<Right>, Fault> {
+    let doing = "looking at the role's rights";
+    let questions: Vec<String> = needed
+        .iter()
+        .enumerate()
+        .map(|(at, right)| format!("select {at}, {}", right.question()))
+        .collect();
+    let rows = live.rows(doing, questions.join(" union all ")).await?;
+    let mut missing = Vec::new();
+    for row in rows {
+        let at: i32 = live.get(doing, &row, 0)?;
+        let has: Option<bool> = live.get(doing, &row, 1)?;
+        let right = usize::try_from(at)
+            .ok()
+            .and_then(|at| needed.iter().nth(at));
+        if let (Some(right), Some(false) | None) = (right, has) {
+            missing.push(right.clone());
+        }
+    }
+    missing.sort();
+    Ok(missing)
+}
