@@ -56,3 +56,29 @@ fn unusable(place: &str, what: String) -> JournalError {
         what,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::{Connection, Executor, SqliteConnection};
+
+    #[tokio::test]
+    async fn a_full_disk_is_called_one() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        // SQLite's own limit stands in for the disk's: the same error code.
+        connection.execute("create table t (x)").await.unwrap();
+        connection
+            .execute("pragma max_page_count = 3")
+            .await
+            .unwrap();
+        let full = connection
+            .execute("insert into t values (zeroblob(100000))")
+            .await
+            .unwrap_err();
+        let text = of_sqlx("/var/journal.db", &full).to_string();
+        assert!(
+            text.starts_with("the journal at /var/journal.db cannot be used: the disk is full"),
+            "{text}"
+        );
+    }
+}

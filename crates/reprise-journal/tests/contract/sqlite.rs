@@ -1,0 +1,314 @@
+//! What is particular to SQLite: files, rights, damage, versions.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use futures::FutureExt;
+use reprise_model::{RunId, Seq};
+use reprise_ports::JournalError;
+use sqlx::{Connection, Executor, SqliteConnection};
+
+use crate::sample::{create, entries, owner};
+use crate::suite;
+
+async fn raw(path: &Path) -> SqliteConnection {
+    let url = format!("sqlite://{}", path.display());
+    SqliteConnection::connect(&url).await.unwrap()
+}
+
+/// A journal with one run of three pages, closed again.
+async fn filled(path: &Path) -> RunId {
+    let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    let run = create(&*journal, "filled", 1).await.unwrap();
+    let mut claim = journal.claim(&run, &owner(1)).await.unwrap();
+    for page in [0..10, 10..20, 20..30] {
+        journal
+            .append(&run, &mut claim, &entries(page))
+            .await
+            .unwrap();
+    }
+    run
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_holds_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("journal.db").display());
+    let open = || {
+        let url = url.clone();
+        async move { reprise_journal::open(&url).await.unwrap() }.boxed()
+    };
+    suite::hold(&open).await;
+}
+
+#[tokio::test]
+async fn the_file_and_its_folder_are_created_for_this_user_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/b/journal.db");
+    filled(&path).await;
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[tokio::test]
+async fn a_link_to_the_file_does_not_lead_around_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (
+        folder.path().join("journal.db"),
+        folder.path().join("link.db"),
+    );
+    let run = filled(&path).await;
+    symlink(&path, &link).unwrap();
+    let one = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    let two = reprise_journal::open(link.to_str().unwrap()).await.unwrap();
+    let claim = one.claim(&run, &owner(1)).await.unwrap();
+    let refused = two.claim(&run, &owner(2)).await;
+    assert!(
+        matches!(refused, Err(JournalError::Alive { .. })),
+        "{refused:?}"
+    );
+    one.release(&run, &claim).await;
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".lock"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new(), "released locks leave no file");
+}
+
+#[tokio::test]
+async fn every_kind_of_damage_is_named_with_its_place() {
+    let check = async |damage: &'static str, expect_seq: u64, expect: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let run = filled(&path).await;
+        raw(&path).await.execute(damage).await.unwrap();
+        let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+        // Even when only the end is asked for.
+        match journal.read(&run, Seq(29)).await {
+            Err(JournalError::Corrupt { seq, what, .. }) => {
+                assert_eq!(seq, Seq(expect_seq), "{damage}: {what}");
+                assert!(what.contains(expect), "{damage}: {what}");
+            }
+            other => panic!("{damage}: {other:?}"),
+        }
+    };
+    check(
+        "update pages set body = replace(body, '\"number\":1', '\"number\":2') where first_seq = 10",
+        10,
+        "hashes to",
+    )
+    .await;
+    check(
+        "update pages set hash = zeroblob(32) where first_seq = 0",
+        0,
+        "hashes to",
+    )
+    .await;
+    check(
+        "update pages set hash = x'00' where first_seq = 20",
+        20,
+        "1 bytes",
+    )
+    .await;
+    check(
+        "delete from pages where first_seq = 10",
+        10,
+        "starts at entry 20",
+    )
+    .await;
+    check(
+        "delete from pages where first_seq = 20",
+        20,
+        "the run's record at 30",
+    )
+    .await;
+    check(
+        "update pages set epoch = 0 where first_seq = 20",
+        20,
+        "epoch 0",
+    )
+    .await;
+    check(
+        "update pages set last_seq = 5 where first_seq = 10",
+        10,
+        "ends before",
+    )
+    .await;
+    check(
+        "update runs set head = zeroblob(32)",
+        30,
+        "the run's record",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_plan_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let run = filled(&path).await;
+    let damage = "update plans set body = replace(body, 'estate.yaml', 'other.yaml')";
+    raw(&path).await.execute(damage).await.unwrap();
+    let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    let plan = journal.plan(&run).await;
+    assert!(
+        matches!(plan, Err(JournalError::Corrupt { .. })),
+        "{plan:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_a_journal_is_refused_with_its_name() {
+    let check = async |prepare: &dyn Fn(&Path), expect: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        filled(&path).await;
+        // Out of the WAL, into the file.
+        let mut connection = raw(&path).await;
+        connection
+            .execute("pragma wal_checkpoint(truncate)")
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        prepare(&path);
+        let opened = reprise_journal::open(path.to_str().unwrap()).await;
+        match opened.map(drop) {
+            Err(JournalError::Unusable { place, what }) => {
+                assert_eq!(place, path.display().to_string());
+                assert!(what.contains(expect), "{what}");
+            }
+            other => panic!("{expect}: {other:?}"),
+        }
+    };
+    let text = "once upon a time there was a file ".repeat(100);
+    check(
+        &|path| fs::write(path, &text).unwrap(),
+        "not an SQLite database",
+    )
+    .await;
+    check(
+        &|path| {
+            let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+            file.set_len(8192).unwrap();
+        },
+        "damaged or cut off",
+    )
+    .await;
+    check(
+        &|path| {
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        },
+        "cannot be opened",
+    )
+    .await;
+    let nowhere = "/dev/null/journal.db";
+    let opened = reprise_journal::open(nowhere).await.map(drop);
+    assert!(
+        matches!(&opened, Err(JournalError::Unusable { place, .. }) if place == nowhere),
+        "{opened:?}"
+    );
+}
+
+/// Root may write anywhere, so for root only the file's own mark is tested.
+#[tokio::test]
+async fn a_folder_without_rights_is_said_to_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let read_only = fs::Permissions::from_mode(0o500);
+    fs::set_permissions(folder.path(), read_only).unwrap();
+    let may_write = fs::write(folder.path().join("probe"), "").is_ok();
+    let path = folder.path().join("journal.db");
+    let opened = reprise_journal::open(path.to_str().unwrap())
+        .await
+        .map(drop);
+    match (may_write, opened) {
+        (true, Ok(())) => {}
+        (false, Err(JournalError::Unusable { place, what })) => {
+            assert_eq!(place, path.display().to_string());
+            assert!(what.contains("ermission denied"), "{what}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_written_moves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let run = filled(&path).await;
+    let mut connection = raw(&path).await;
+    let fail = "create trigger room before insert on pages begin \
+                select raise(abort, 'no room today'); end";
+    connection.execute(fail).await.unwrap();
+    let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    let mut claim = journal.claim(&run, &owner(2)).await.unwrap();
+    let before = claim;
+    let error = journal.append(&run, &mut claim, &entries(30..31)).await;
+    assert!(
+        matches!(&error, Err(JournalError::Unusable { what, .. }) if what.contains("no room today")),
+        "{error:?}"
+    );
+    assert_eq!(claim, before);
+    assert_eq!(journal.read(&run, Seq(0)).await.unwrap().len(), 30);
+    connection.execute("drop trigger room").await.unwrap();
+    journal
+        .append(&run, &mut claim, &entries(30..31))
+        .await
+        .unwrap();
+    assert_eq!(journal.read(&run, Seq(0)).await.unwrap().len(), 31);
+}
+
+#[tokio::test]
+async fn only_a_breaking_future_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let run = filled(&path).await;
+    let future = |version: u32, text: &str| {
+        sqlx::AssertSqlSafe(format!(
+            "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+             values ({version}, '{text}', true, x'00', 0)"
+        ))
+    };
+    let mut connection = raw(&path).await;
+    connection
+        .execute(future(900, "an added table"))
+        .await
+        .unwrap();
+    let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    assert_eq!(journal.read(&run, Seq(0)).await.unwrap().len(), 30);
+    connection
+        .execute(future(901, "breaking other pages"))
+        .await
+        .unwrap();
+    let opened = reprise_journal::open(path.to_str().unwrap())
+        .await
+        .map(drop);
+    assert!(
+        matches!(
+            opened,
+            Err(JournalError::Newer {
+                found: 901,
+                known: 1
+            })
+        ),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_may_create_the_file_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db").display().to_string();
+    let opening: Vec<_> = (0..8)
+        .map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move { reprise_journal::open(&path).await.map(drop) })
+        })
+        .collect();
+    for one in opening {
+        one.await.unwrap().unwrap();
+    }
+}
