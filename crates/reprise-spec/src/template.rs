@@ -7,6 +7,9 @@
 mod scene;
 mod values;
 
+use std::sync::LazyLock;
+
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_json::Value;
@@ -49,11 +52,8 @@ impl Template {
             return Ok(text.to_owned());
         }
         let watch = Watch::default();
-        let environment = environment();
-        environment
-            .template_from_str(text)
-            .map_err(|error| malformed(scene, &error))?
-            .render(watch.context(scene))
+        ENVIRONMENT
+            .render_str(text, watch.context(scene))
             .map_err(|error| failed(scene, &error, &watch))
     }
 
@@ -79,10 +79,9 @@ impl Template {
     /// are answers: an attribute is text, and no text is a condition.
     pub fn condition(text: &str, scene: &Scene<'_>) -> Result<bool, TemplateError> {
         let watch = Watch::default();
-        let environment = environment();
-        let value = environment
-            .compile_expression(bare(text))
-            .map_err(|error| malformed(scene, &error))?
+        let value = ENVIRONMENT
+            .compile_expression_owned(bare(text).to_owned())
+            .map_err(|error| failed(scene, &error, &watch))?
             .eval(watch.context(scene))
             .map_err(|error| failed(scene, &error, &watch))?;
         bool::try_from(value.clone())
@@ -104,9 +103,17 @@ fn bare(text: &str) -> &str {
         .map_or(text, str::trim)
 }
 
+/// Made once: a plan asks a condition of every site.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
 fn environment<'a>() -> Environment<'a> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder()
+        .keep_trailing_newline(true)
+        .build()
+        .expect("the delimiters are minijinja's own");
+    environment.set_syntax(syntax);
     environment
 }
 
@@ -138,16 +145,13 @@ fn why(error: &minijinja::Error) -> String {
     error.detail().unwrap_or("it does not parse").to_owned()
 }
 
-fn malformed(scene: &Scene<'_>, error: &minijinja::Error) -> TemplateError {
-    TemplateError::Malformed {
-        place: scene.place.to_owned(),
-        why: why(error),
-    }
-}
-
 fn failed(scene: &Scene<'_>, error: &minijinja::Error, watch: &Watch) -> TemplateError {
     let place = scene.place.to_owned();
     match (error.kind(), watch.last_missing()) {
+        (ErrorKind::SyntaxError, _) => TemplateError::Malformed {
+            place,
+            why: why(error),
+        },
         (ErrorKind::UndefinedError, Some(Missing::Attribute(name))) => TemplateError::NoAttribute {
             place,
             name,
@@ -201,6 +205,7 @@ mod tests {
         );
         check("${TOKEN} <{{ site.id }}>", Ok("${TOKEN} <4711>"));
         check("{{ site.host | default('none') }}", Ok("none"));
+        check("{{ site.id }}\n", Ok("4711\n"));
         check(
             "{{ site.host }}",
             Err(

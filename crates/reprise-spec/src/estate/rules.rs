@@ -12,6 +12,8 @@ pub(super) fn check(root: &Node, report: &Report) {
     check_stray_references(root, report);
     for store in stores {
         check_placement(store, report);
+        check_twins(store, "live", "live end", report);
+        check_twins(store, "backup", "backup", report);
         for shard in shards(&store.value) {
             if let Some(live) = shard.value.get("live") {
                 check_references(live, report);
@@ -64,6 +66,22 @@ fn check_placement(store: &Entry, report: &Report) {
             );
         }
         None => {}
+    }
+}
+
+/// Two shards of a store that share an end were copied and not edited; a
+/// restore would put slices into the wrong one.
+fn check_twins(store: &Entry, key: &str, what: &str, report: &Report) {
+    let ends = shards(&store.value).iter().filter_map(|shard| {
+        let node = shard.value.get(key)?;
+        Some((shard.key.as_str(), node, node.to_json()))
+    });
+    let ends: Vec<_> = ends.filter(|(_, _, end)| !end.is_null()).collect();
+    for (index, (name, node, end)) in ends.iter().enumerate() {
+        if let Some((other, _, _)) = ends[..index].iter().find(|(_, _, earlier)| earlier == end) {
+            let message = format!("shards `{other}` and `{name}` have the same {what}");
+            report.push(report.error(Code::Mismatch, node.span.clone(), message));
+        }
     }
 }
 

@@ -124,7 +124,17 @@ fn check_texts(step: &Entry, report: &Report) {
         ),
     };
     if let Some(when) = step.value.get("when") {
-        check_condition(when, allowed, why_not, report);
+        // Asked while the plan is made, of each site or shard.
+        let about = allowed
+            .iter()
+            .copied()
+            .filter(|name| *name != "target_time");
+        let about: Vec<&str> = about.collect();
+        let why_not = match why_not {
+            "" => "a condition is about the site or the shard",
+            why_not => why_not,
+        };
+        check_condition(when, &about, why_not, report);
     }
     let Some(with) = step.value.get("with") else {
         return;

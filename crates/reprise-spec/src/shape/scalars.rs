@@ -21,6 +21,9 @@ pub(super) struct Problem {
 }
 
 pub(crate) fn duration(text: &str) -> Option<Elapsed> {
+    if text.contains(char::is_whitespace) {
+        return None;
+    }
     let found = parse_duration(text).filter(|found| *found <= LONGEST)?;
     Some(Elapsed(found))
 }
@@ -199,4 +202,53 @@ fn version(scalar: &Scalar) -> Option<Problem> {
             "write `version: 1`".to_owned()
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> Scalar {
+        let text = text.to_owned();
+        Scalar { text, plain: true }
+    }
+
+    #[test]
+    fn durations_and_pairs_of_them() {
+        let seconds = |text: &str| duration(text).map(|found| found.0.as_secs());
+        assert_eq!(seconds("1h30m"), Some(5400));
+        assert_eq!(seconds("366d"), Some(366 * 86_400));
+        assert_eq!(seconds("367d"), None);
+        assert_eq!(seconds(" 5m"), None);
+        assert_eq!(seconds("5"), None);
+        let pair = |text: &str| backoff(text).map(|(a, b)| (a.0.as_secs(), b.0.as_secs()));
+        assert_eq!(pair("1s..1m"), Some((1, 60)));
+        assert_eq!(pair("5s..5s"), Some((5, 5)));
+        assert_eq!(pair("1m..1s"), None);
+        assert_eq!(pair("1s ..1m"), None);
+        assert_eq!(pair("1s"), None);
+    }
+
+    #[test]
+    fn rates_are_starts_per_second() {
+        assert_eq!(rate("20/s"), Some(20.0));
+        assert_eq!(rate("30/m"), Some(0.5));
+        assert_eq!(rate("1800/h"), Some(0.5));
+        assert_eq!(rate("0.5/s"), Some(0.5));
+        for wrong in ["0/s", "-1/s", "inf/s", "1e3/s", "20/d", "20", "/s", " 1/s"] {
+            assert_eq!(rate(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn waves_and_limits() {
+        assert_eq!(wave(&plain("1")), Some(WaveSize::Sites(1)));
+        assert_eq!(wave(&plain("12.5%")), Some(WaveSize::Percent(12.5)));
+        assert_eq!(wave(&plain("rest")), Some(WaveSize::Rest));
+        assert_eq!(limit(&plain("0")), Some(HaltLimit::Sites(0)));
+        assert_eq!(limit(&plain("0%")), Some(HaltLimit::Percent(0.0)));
+        for wrong in ["0", "0%", "101%", "-1", "1.5", "half", "5 %", "99999999999"] {
+            assert_eq!(wave(&plain(wrong)), None, "{wrong}");
+        }
+    }
 }
