@@ -1,1 +1,9 @@
 //! Actions that need no store: `exec` and `http.check`.
+
+mod exec;
+mod http;
+mod resolve;
+
+pub use exec::ExecConnector;
+pub use http::HttpConnector;
+pub use resolve::Resolver;

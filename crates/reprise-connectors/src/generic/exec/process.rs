@@ -1,0 +1,292 @@
+//! One program from its start to its end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
+
+use reprise_model::{Fault, FaultKind, Outcome, Verdict};
+use reprise_ports::{Context, Progress};
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::super::resolve::Secrets;
+use super::protocol::{Message, parse, shown};
+
+/// Between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(5);
+/// After the program's end, until its output must have ended too: a process
+/// that it left behind may hold the pipe.
+const DRAIN: Duration = Duration::from_secs(1);
+/// A line is one message; a mebibyte of evidence is already too much.
+const LINE_BYTES: u64 = 1 << 20;
+/// All of standard output: what is kept of it goes into the journal.
+const OUTPUT_BYTES: u64 = 4 << 20;
+/// The outputs of needed tasks are the larger part of the input.
+const INPUT_BYTES: usize = 16 << 20;
+/// Lines of standard error that a fault quotes, and the longest of them.
+const ERROR_LINES: usize = 8;
+const ERROR_LINE_BYTES: u64 = 4096;
+
+pub(super) struct Job {
+    pub path: PathBuf,
+    pub arguments: Vec<String>,
+    pub folder: PathBuf,
+    pub environment: BTreeMap<String, String>,
+    pub input: Vec<u8>,
+    pub secrets: Secrets,
+}
+
+pub(super) async fn run(job: Job, context: &dyn Context) -> Result<Outcome, Fault> {
+    if job.input.len() > INPUT_BYTES {
+        let bytes = job.input.len();
+        let what = format!("the task is {bytes} bytes as JSON, over the limit of {INPUT_BYTES}");
+        return Err(Fault::permanent(what));
+    }
+    let program = job.path.display().to_string();
+    let mut child = spawn(command(&job))
+        .await
+        .map_err(|error| Fault::permanent(format!("cannot run {program}: {error}")))?;
+    let mut group = Group::of(&child);
+    let mut outcome = Outcome::default();
+    let mut errors = VecDeque::new();
+    let ended = {
+        let talk = talk(&mut child, &job, context, &mut outcome, &mut errors);
+        tokio::select! {
+            ended = talk => ended,
+            () = context.cancelled().cancelled() => {
+                Err(Fault::new(FaultKind::Cancelled, format!("{program} was cancelled")))
+            }
+        }
+    };
+    let ended = match ended {
+        Ok(status) => Ok(status),
+        Err(fault) => {
+            group.end(&mut child).await;
+            Err(fault)
+        }
+    };
+    // Whatever it left behind in its group ends with it.
+    group.kill();
+    judge(ended?, outcome, &program, &errors)
+}
+
+fn command(job: &Job) -> Command {
+    let mut command = Command::new(&job.path);
+    command
+        .args(&job.arguments)
+        .current_dir(&job.folder)
+        .env_clear()
+        .envs(&job.environment)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    // SAFETY: prctl is async-signal-safe and touches no memory of ours.
+    unsafe {
+        command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
+    }
+    command
+}
+
+/// Starts the program from a thread that lives as long as the process: the
+/// death signal follows the *thread* that started it.
+async fn spawn(mut command: Command) -> io::Result<Child> {
+    type Start = Box<dyn FnOnce() + Send>;
+    static STARTER: OnceLock<mpsc::Sender<Start>> = OnceLock::new();
+    let starter = STARTER.get_or_init(|| {
+        let (sender, starts) = mpsc::channel::<Start>();
+        std::thread::spawn(move || starts.into_iter().for_each(|start| start()));
+        sender
+    });
+    let (answer, started) = tokio::sync::oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    let start = move || {
+        let _inside = runtime.enter();
+        command.kill_on_drop(true);
+        // If nobody waits any more, the child is dropped, and killed.
+        let _ = answer.send(command.spawn());
+    };
+    starter
+        .send(Box::new(start))
+        .map_err(|_| io::Error::other("the starting thread is gone"))?;
+    started
+        .await
+        .map_err(|_| io::Error::other("the starting thread is gone"))?
+}
+
+async fn talk(
+    child: &mut Child,
+    job: &Job,
+    context: &dyn Context,
+    outcome: &mut Outcome,
+    errors: &mut VecDeque<String>,
+) -> Result<ExitStatus, Fault> {
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let stdout = child.stdout.take().expect("it is piped");
+    let stderr = child.stderr.take().expect("it is piped");
+    let feed = async move {
+        // A program need not read its task.
+        let _ = stdin.write_all(&job.input).await;
+    };
+    let listen = async {
+        let heard = listen(stdout, job, context, outcome);
+        let (heard, ()) = tokio::join!(heard, overhear(stderr, &job.secrets, errors));
+        heard
+    };
+    let both = async { tokio::join!(listen, feed).0 };
+    tokio::pin!(both);
+    let lost = |error| Fault::temporary(format!("cannot wait for the program: {error}"));
+    tokio::select! {
+        heard = &mut both => {
+            heard?;
+            child.wait().await.map_err(lost)
+        }
+        status = child.wait() => {
+            let status = status.map_err(lost)?;
+            if let Ok(heard) = tokio::time::timeout(DRAIN, &mut both).await {
+                heard?;
+            }
+            Ok(status)
+        }
+    }
+}
+
+async fn listen(
+    stdout: impl AsyncRead + Unpin,
+    job: &Job,
+    context: &dyn Context,
+    outcome: &mut Outcome,
+) -> Result<(), Fault> {
+    let mut reader = BufReader::new(stdout);
+    let (mut number, mut total) = (0_u64, 0_u64);
+    let wrong = |number: u64, what: String| {
+        Fault::permanent(format!("standard output, line {number}: {what}"))
+    };
+    loop {
+        let mut bytes = Vec::new();
+        let read = (&mut reader)
+            .take(LINE_BYTES + 1)
+            .read_until(b'\n', &mut bytes)
+            .await
+            .map_err(|error| Fault::temporary(format!("cannot read its output: {error}")))?;
+        if read == 0 {
+            return Ok(());
+        }
+        number += 1;
+        total += read as u64;
+        if read as u64 > LINE_BYTES {
+            return Err(wrong(number, format!("longer than {LINE_BYTES} bytes")));
+        }
+        if total > OUTPUT_BYTES {
+            return Err(wrong(
+                number,
+                format!("more than {OUTPUT_BYTES} bytes in all"),
+            ));
+        }
+        let line = job.secrets.veil(&String::from_utf8_lossy(&bytes));
+        match parse(line.trim_end()).map_err(|what| wrong(number, what))? {
+            Message::Progress(fraction) => context.progress(Progress {
+                fraction: Some(fraction),
+                ..Progress::default()
+            }),
+            Message::Output(output) => outcome.output.extend(output),
+            Message::Verdict(check) => outcome.checks.push(check),
+        }
+    }
+}
+
+/// Keeps the last lines of standard error.
+async fn overhear(
+    stderr: impl AsyncRead + Unpin,
+    secrets: &Secrets,
+    errors: &mut VecDeque<String>,
+) {
+    let mut reader = BufReader::new(stderr);
+    loop {
+        let mut bytes = Vec::new();
+        let read = (&mut reader)
+            .take(ERROR_LINE_BYTES)
+            .read_until(b'\n', &mut bytes)
+            .await;
+        if !matches!(read, Ok(1..)) {
+            return;
+        }
+        let line = secrets.veil(String::from_utf8_lossy(&bytes).trim_end());
+        errors.push_back(shown(&line));
+        if errors.len() > ERROR_LINES {
+            errors.pop_front();
+        }
+    }
+}
+
+/// 0 is done, 75 (EX_TEMPFAIL) and a signal (out of memory, a machine going
+/// down) may pass, anything else will not.
+fn judge(
+    status: ExitStatus,
+    outcome: Outcome,
+    program: &str,
+    errors: &VecDeque<String>,
+) -> Result<Outcome, Fault> {
+    let said = |kind: FaultKind| {
+        let mut message = format!("{program} ended with {status}");
+        for line in errors {
+            message.push_str("; ");
+            message.push_str(line);
+        }
+        Fault::new(kind, message)
+    };
+    match status.code() {
+        Some(0) => {}
+        Some(75) | None => return Err(said(FaultKind::Temporary)),
+        Some(_) => return Err(said(FaultKind::Permanent)),
+    }
+    let failed = |check: &&reprise_model::Check| check.verdict == Verdict::Fail;
+    if let Some(check) = outcome.checks.iter().find(failed) {
+        let message = format!("{program}: check `{}` did not pass", shown(&check.name));
+        let mut fault = Fault::new(FaultKind::Validation, message);
+        fault.checks = outcome.checks;
+        return Err(fault);
+    }
+    Ok(outcome)
+}
+
+/// The program's process group. Dropped, it is killed.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        let pid = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(pid.and_then(Pid::from_raw))
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            // An error means that nobody is left in it.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Asks it to end, then insists.
+    async fn end(&mut self, child: &mut Child) {
+        self.signal(Signal::TERM);
+        if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+            self.signal(Signal::KILL);
+            let _ = child.wait().await;
+        }
+    }
+
+    fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
