@@ -1,9 +1,11 @@
 //! Checkers: they watch what the engine asks of the world, and keep books of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use reprise_model::{Action, AttemptId, Plan, Scope, TaskIx, Timestamp};
+use reprise_model::{
+    Action, AttemptEnd, AttemptId, Command, Event, FaultKind, Plan, Scope, TaskIx, Timestamp,
+};
 
 /// A promise that was broken.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -18,6 +20,12 @@ pub enum Violation {
     OverRate { pool: String, gap_micros: i64 },
     #[error("{task} of wave {wave} was started, and {open} waves were open")]
     ClosedWave { task: String, wave: u32, open: u32 },
+    #[error("wave {wave} was opened with {failed} failed sites, {allowed} are allowed")]
+    HaltIgnored {
+        wave: u32,
+        failed: usize,
+        allowed: u32,
+    },
     #[error("attempt {0} was used twice")]
     AttemptReused(AttemptId),
     #[error("the journal folds to {folded}, the engine says {engine}: {task}")]
@@ -30,8 +38,6 @@ pub enum Violation {
     Replay(String),
     #[error("no end after {0} steps")]
     Endless(u64),
-    #[error("{task} ended {state} in a world without permanent faults")]
-    NotConverged { task: String, state: &'static str },
 }
 
 /// What the outside has seen so far.
@@ -40,6 +46,10 @@ pub(crate) struct Books {
     /// Tasks whose success is durable.
     pub done: Vec<bool>,
     pub open_waves: u32,
+    /// Tasks other than checks that failed for good, of sites.
+    failed: BTreeSet<TaskIx>,
+    halted: bool,
+    halt_lifted: bool,
     in_use: BTreeMap<TaskIx, AttemptId>,
     last_start: BTreeMap<usize, Timestamp>,
     started: BTreeMap<AttemptId, bool>,
@@ -50,6 +60,9 @@ impl Books {
         Self {
             done: vec![false; plan.tasks.len()],
             open_waves: 0,
+            failed: BTreeSet::new(),
+            halted: false,
+            halt_lifted: false,
             in_use: BTreeMap::new(),
             last_start: BTreeMap::new(),
             started: BTreeMap::new(),
@@ -62,8 +75,76 @@ impl Books {
         self.last_start.clear();
     }
 
-    pub fn land(&mut self, attempt: AttemptId) {
-        self.in_use.remove(&attempt.task);
+    /// Takes in an event that is durable now.
+    pub fn read(&mut self, event: &Event) -> Result<(), Violation> {
+        match event {
+            Event::Ended {
+                attempt,
+                end,
+                again,
+            } => {
+                self.in_use.remove(&attempt.task);
+                self.ended(attempt.task, end, again.is_some());
+            }
+            Event::Commanded { command, .. } => self.commanded(command),
+            Event::WaveOpened { wave } => {
+                self.open_waves += 1;
+                self.check_halt(*wave)?;
+            }
+            Event::Halted(_) => self.halted = true,
+            Event::Created { .. }
+            | Event::Owned(_)
+            | Event::Probing { .. }
+            | Event::Started { .. }
+            | Event::Marked { .. }
+            | Event::Skipped { .. }
+            | Event::GateOpened { .. }
+            | Event::Stopped(_) => {}
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, task: TaskIx, end: &AttemptEnd, again: bool) {
+        match end {
+            AttemptEnd::Done(_) | AttemptEnd::Satisfied(_) => self.done[task.get()] = true,
+            AttemptEnd::Failed(fault) if !again && fault.kind != FaultKind::Cancelled => {
+                let counts = !self.plan.step_of(task).action.is_check();
+                if counts && self.plan.site_of(task).is_some() {
+                    self.failed.insert(task);
+                }
+            }
+            AttemptEnd::Failed(_) | AttemptEnd::NotYet | AttemptEnd::Unknown { .. } => {}
+        }
+    }
+
+    fn commanded(&mut self, command: &Command) {
+        match command {
+            Command::Answer { task, approved, .. } => self.done[task.get()] |= *approved,
+            Command::Retry { tasks, .. } => {
+                self.halted = false;
+                self.failed.retain(|task| !tasks.contains(task));
+            }
+            Command::Continue { .. } => self.halt_lifted |= std::mem::take(&mut self.halted),
+            Command::Pause { .. } | Command::Cancel { .. } => {}
+        }
+    }
+
+    fn check_halt(&self, wave: u32) -> Result<(), Violation> {
+        let sites = self
+            .failed
+            .iter()
+            .filter_map(|t| self.plan.tasks[t.get()].site);
+        let failed = sites.collect::<BTreeSet<_>>().len();
+        match self.plan.halt_above {
+            Some(allowed) if failed as u32 > allowed && !self.halt_lifted => {
+                Err(Violation::HaltIgnored {
+                    wave,
+                    failed,
+                    allowed,
+                })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// A probe or a start takes a slot.

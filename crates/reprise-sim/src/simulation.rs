@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use rand::RngExt;
 use reprise_engine::{Effect, Engine, Fold, Input, Options};
-use reprise_model::{
-    AttemptEnd, Command, Entry, Epoch, Event, Owner, Plan, RunEnd, TaskState, Timestamp,
-};
+use reprise_model::{Command, Entry, Epoch, Owner, Plan, RunEnd, TaskState, Timestamp};
 
 use crate::checks::{Books, Violation};
 use crate::world::World;
@@ -151,7 +149,7 @@ impl Run {
                 return Ok(Some(Gone::Crashed));
             }
             match effect {
-                Effect::Journal(entry) => self.write(entry),
+                Effect::Journal(entry) => self.write(entry)?,
                 Effect::Probe { attempt, .. } => {
                     self.books.take_off(attempt, true, self.now)?;
                     self.world.probe(attempt, self.now);
@@ -174,31 +172,10 @@ impl Run {
         Ok(None)
     }
 
-    fn write(&mut self, entry: Entry) {
-        match &entry.event {
-            Event::Ended { attempt, end, .. } => {
-                self.books.land(*attempt);
-                if matches!(end, AttemptEnd::Done(_) | AttemptEnd::Satisfied(_)) {
-                    self.books.done[attempt.task.get()] = true;
-                }
-            }
-            Event::Commanded {
-                command: Command::Answer { task, approved, .. },
-                ..
-            } => self.books.done[task.get()] |= *approved,
-            Event::WaveOpened { .. } => self.books.open_waves += 1,
-            Event::Created { .. }
-            | Event::Owned(_)
-            | Event::Probing { .. }
-            | Event::Started { .. }
-            | Event::Marked { .. }
-            | Event::Skipped { .. }
-            | Event::GateOpened { .. }
-            | Event::Halted(_)
-            | Event::Commanded { .. }
-            | Event::Stopped(_) => {}
-        }
+    fn write(&mut self, entry: Entry) -> Result<(), Violation> {
+        self.books.read(&entry.event)?;
         self.journal.push(entry);
+        Ok(())
     }
 
     fn next_input(&mut self, fold: &Fold, wake: &mut Option<Timestamp>) -> Input {

@@ -8,7 +8,7 @@ use reprise_sim::{Faults, Report, Sample, plan, simulate};
 
 const FAULTS: Faults = Faults {
     temporary: 0.10,
-    permanent: 0.01,
+    permanent: 0.02,
     lost: 0.03,
     hang: 0.02,
     crash: 0.01,
