@@ -179,6 +179,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_hopeless_list_is_not_shown_to_the_end() {
+        let text = "two words\n".repeat(73);
+        let found = read_site_list(&text, Path::new("list")).unwrap_err();
+        let last = found.iter().last().unwrap();
+        assert_eq!(found.len(), 51);
+        assert_eq!(last.code(), Code::TooMany);
+        assert_eq!(last.to_string(), "23 more mistakes are not shown");
+    }
+
+    #[test]
     fn the_grammar() {
         let ids = |ids: &[&str]| {
             let written = ids.iter().map(|id| SelectedId {

@@ -55,6 +55,8 @@ codes! {
     BadTemplate = "bad-template",
     /// Parts that are right one by one and do not fit together.
     Mismatch = "mismatch",
+    /// There are more mistakes than are shown.
+    TooMany = "too-many",
 }
 
 impl fmt::Display for Code {

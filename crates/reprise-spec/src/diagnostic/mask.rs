@@ -72,6 +72,9 @@ pub fn by_ranges(text: &str, secrets: &[Range<usize>]) -> String {
     for range in url_passwords(text) {
         hidden[range].fill(true);
     }
+    for range in assigned_passwords(text) {
+        hidden[range].fill(true);
+    }
     veil(text, &hidden)
 }
 
@@ -100,6 +103,27 @@ fn url_passwords(text: &str) -> Vec<Range<usize>> {
         let password = &word[colon + 1..end];
         if !is_reference(password) {
             found.push(start + colon + 1..start + end);
+        }
+    }
+    found
+}
+
+/// The rest of the line after `password=`, as connection strings have it. A
+/// quoted password may hold anything, so its end is not looked for.
+fn assigned_passwords(text: &str) -> Vec<Range<usize>> {
+    let folded = text.to_ascii_lowercase();
+    let mut found = Vec::new();
+    for (at, word) in folded.match_indices("password") {
+        let after = at + word.len();
+        let blank = folded[after..].len() - folded[after..].trim_start_matches(' ').len();
+        let start = after + blank;
+        if !folded[start..].starts_with('=') {
+            continue;
+        }
+        let value = &text[start + 1..];
+        let length = value.find('\n').unwrap_or(value.len());
+        if !value.starts_with("${") {
+            found.push(start + 1..start + 1 + length);
         }
     }
     found
@@ -156,6 +180,10 @@ mod tests {
         check("url: https://u:${P}@host/x", "url: https://u:${P}@host/x");
         check("url: https://u:p@w@host/x", "url: https://u:***@host/x");
         check("API_TOKEN=abc", "API_TOKEN=***");
+        check(
+            "liev: host=h password = 'a b'",
+            "liev: host=h password = ** **",
+        );
         check("name: \u{1b}[2J\u{9b}", "name: ?[2J??");
     }
 }

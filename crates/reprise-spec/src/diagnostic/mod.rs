@@ -115,9 +115,16 @@ impl miette::Diagnostic for Diagnostic {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// `None` where there is nothing to report.
-    pub(crate) fn new(mut all: Vec<Diagnostic>) -> Option<Self> {
+    /// `None` where there is nothing to report. Of more than `most`, the
+    /// first are kept, and one at the end says how many are not.
+    fn new(mut all: Vec<Diagnostic>, most: usize) -> Option<Self> {
         all.sort_by_key(|one| one.at.as_ref().map_or(0, |at| at.start));
+        if let Some(first_left_out) = all.get(most) {
+            let message = format!("{} more mistakes are not shown", all.len() - most);
+            let rest = Diagnostic::new(&first_left_out.source, Code::TooMany, message);
+            all.truncate(most);
+            all.push(rest);
+        }
         (!all.is_empty()).then_some(Self(all))
     }
 

@@ -42,9 +42,8 @@ impl Report {
 
     /// The value, if it was read and nothing was reported.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Diagnostics> {
-        let mut found = self.found.into_inner();
-        found.truncate(MOST_SHOWN);
-        match (Diagnostics::new(found), value) {
+        let diagnostics = Diagnostics::new(self.found.into_inner(), MOST_SHOWN);
+        match (diagnostics, value) {
             (Some(diagnostics), _) => Err(diagnostics),
             (None, Some(value)) => Ok(value),
             (None, None) => unreachable!("a value is left out only after a report"),

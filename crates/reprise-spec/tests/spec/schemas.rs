@@ -54,7 +54,8 @@ fn is_structural(code: Code) -> bool {
         | Code::UnknownName
         | Code::BadReference
         | Code::BadTemplate
-        | Code::Mismatch => false,
+        | Code::Mismatch
+        | Code::TooMany => false,
     }
 }
 
