@@ -3,4 +3,11 @@
 
 mod awkward;
 mod cluster;
+mod conflicts;
+mod crash;
+mod drift;
+mod pgbench;
+mod rights;
+mod tables;
+mod values;
 mod world;
