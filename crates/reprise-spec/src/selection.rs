@@ -188,6 +188,16 @@ mod tests {
         assert_eq!(last.to_string(), "23 more mistakes are not shown");
     }
 
+    /// A list of sites with other columns, handed over where ids are meant:
+    /// every line is wrong, and it must not take time squared to say so.
+    #[test]
+    fn a_long_list_of_wrong_lines_is_refused_at_once() {
+        let text = "4711,acme,eu\n".repeat(200_000);
+        let found = read_site_list(&text, Path::new("sites.csv")).unwrap_err();
+        let last = found.iter().last().unwrap();
+        assert_eq!(last.to_string(), "199950 more mistakes are not shown");
+    }
+
     #[test]
     fn the_grammar() {
         let ids = |ids: &[&str]| {

@@ -38,7 +38,7 @@ pub fn read_sites_csv(
     };
     for record in reader.records() {
         match record {
-            Ok(record) => rows.take(&record, line_of(&record, text), &source, &report),
+            Ok(record) => rows.take(&record, line_of(&record, text, &source), &source, &report),
             Err(error) => {
                 report.push(unreadable(&source, &error));
                 break;
@@ -122,17 +122,12 @@ fn check_columns(columns: &StringRecord, source: &Arc<Source>, report: &Report) 
 
 /// The line on which a record starts, from 1. The reader's position may lie
 /// on blank lines before it.
-fn line_of(record: &StringRecord, text: &str) -> usize {
+fn line_of(record: &StringRecord, text: &str, source: &Source) -> usize {
     let byte = record.position().map_or(0, |position| position.byte());
     let byte = usize::try_from(byte).unwrap_or(usize::MAX).min(text.len());
     let rest = &text.as_bytes()[byte..];
     let blank = rest.iter().take_while(|b| matches!(b, b'\n' | b'\r'));
-    let start = byte + blank.count();
-    text.as_bytes()[..start]
-        .iter()
-        .filter(|b| **b == b'\n')
-        .count()
-        + 1
+    source.position(byte + blank.count()).0
 }
 
 fn unreadable(source: &Arc<Source>, error: &csv::Error) -> Diagnostic {

@@ -12,6 +12,8 @@ use super::mask;
 pub(crate) struct Source {
     path: PathBuf,
     shown: NamedSource<String>,
+    /// Where every line starts: a list of sites may have a million.
+    starts: Vec<usize>,
 }
 
 impl Source {
@@ -34,8 +36,10 @@ impl Source {
 
     fn from_masked(path: &Path, text: String) -> Self {
         let name = path.display().to_string();
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             path: path.to_owned(),
+            starts: [0].into_iter().chain(ends).collect(),
             shown: NamedSource::new(name, text),
         }
     }
@@ -54,22 +58,23 @@ impl Source {
 
     /// Line and column of an offset, both from 1, the column in characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text()[..offset];
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        (line, before[start..].chars().count() + 1)
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let before = &self.text()[self.starts[line - 1]..offset];
+        (line, before.chars().count() + 1)
     }
 
-    /// The bytes of a line, counted from 1, without its end.
+    /// The bytes of a line, counted from 1, without its end. Past the last
+    /// line it is the end of the text.
     pub fn line(&self, number: usize) -> Range<usize> {
-        let mut start = 0;
-        for (index, line) in self.text().split('\n').enumerate() {
-            if index + 1 == number {
-                return start..start + line.trim_end_matches('\r').len();
-            }
-            start += line.len() + 1;
-        }
-        self.text().len()..self.text().len()
+        let end = self.text().len();
+        let start = self
+            .starts
+            .get(number.saturating_sub(1))
+            .copied()
+            .unwrap_or(end);
+        let end = self.starts.get(number).map_or(end, |next| next - 1);
+        let line = &self.text()[start..end.max(start)];
+        start..start + line.trim_end_matches('\r').len()
     }
 
     /// A span cut to its first line and to the text, so that a caret fits under it.
