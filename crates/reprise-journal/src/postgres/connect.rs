@@ -42,13 +42,11 @@ pub(super) fn pool(options: &PgConnectOptions) -> PgPool {
 pub(super) async fn migrate(options: &PgConnectOptions, place: &str) -> Result<(), JournalError> {
     let fault = |error| fault::of_sqlx(place, &error);
     let mut connection = options.connect().await.map_err(fault)?;
-    match standing(&mut connection).await.map_err(fault)? {
-        None => {}
-        Some(applied) => {
-            if schema::judge(&applied, schema::known(&MIGRATIONS))? == Standing::Current {
-                return Ok(());
-            }
-        }
+    let applied = standing(&mut connection).await.map_err(fault)?;
+    if let Some(applied) = applied
+        && schema::judge(&applied, schema::known(&MIGRATIONS))? == Standing::Current
+    {
+        return Ok(());
     }
     // sqlx locks the database while it migrates, and looks again inside.
     let mut migrations = Migrator {

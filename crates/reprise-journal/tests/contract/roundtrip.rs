@@ -92,7 +92,7 @@ fn fault() -> impl Strategy<Value = Fault> {
             kind,
             message,
             hint,
-            retry_after: retry_after.map(|s| Elapsed::from_secs(s)),
+            retry_after: retry_after.map(Elapsed::from_secs),
             checks,
         })
 }
