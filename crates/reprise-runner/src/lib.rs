@@ -1,1 +1,26 @@
-//! Performs the engine's effects: the one inner place with tokio, clock and signals
+//! The runner: performs the engine's effects. The one inner place that knows
+//! tokio, the clock and signals.
+//!
+//! - [`execute`]: one coordinator's life over a run, from the claim to the end
+//! - `dispatch`: starts, probes and interrupts attempts (local today; a worker
+//!   on another machine would sit behind the same three calls)
+//! - `call`: what an attempt is told, as data
+//! - [`Survey`]: what must be known before there is a plan
+//! - [`World`]: the connectors of an estate, with secrets resolved
+//! - [`Clock`]: the wall at the start, then the monotonic clock
+
+mod call;
+mod clock;
+mod coordinator;
+mod dispatch;
+mod observer;
+mod run_id;
+mod survey;
+mod world;
+
+pub use clock::Clock;
+pub use coordinator::{ExecuteOptions, Execution, RunError, Signals, execute};
+pub use observer::{Observer, Silent};
+pub use run_id::new_run_id;
+pub use survey::{Survey, SurveyError};
+pub use world::{World, WorldError, WorldOptions};

@@ -1,0 +1,23 @@
+//! Who watches a run: displays, tests.
+
+use reprise_model::{AttemptId, Entry};
+use reprise_ports::Progress;
+
+/// Called from the coordinator. Must not block.
+pub trait Observer: Send + Sync {
+    /// Entries that are durable now, in order, none left out.
+    fn entries(&self, entries: &[Entry]);
+
+    /// How far an attempt is. May be thinned out.
+    fn progress(&self, attempt: AttemptId, progress: &Progress);
+}
+
+/// Watches nothing.
+#[derive(Debug)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn entries(&self, _: &[Entry]) {}
+
+    fn progress(&self, _: AttemptId, _: &Progress) {}
+}

@@ -1,0 +1,220 @@
+//! The world of an estate: its connectors, with paths and secrets resolved.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reprise_connectors::generic::{ExecConnector, HttpConnector, Resolver};
+use reprise_connectors::postgres::{PoolSizes, PostgresConfig, PostgresConnector, PostgresShard};
+use reprise_model::{Action, Backup, Estate, Fault, Store, StoreId, StoreKind};
+use reprise_ports::{Call, Connector, Inspect, Inspection};
+use reprise_spec::{Environment, MissingVariable, live_place};
+use secrecy::ExposeSecret;
+
+/// What the estate does not say: this machine's side of things.
+#[derive(Clone, Debug)]
+pub struct WorldOptions {
+    /// Shards without a scratch folder of their own are recovered in here.
+    pub scratch_root: PathBuf,
+    /// Short-lived private folders for sockets go in here.
+    pub temp: PathBuf,
+    /// A Python environment that may hold PostgreSQL in a wheel.
+    pub deps: Option<PathBuf>,
+    /// `bin` folders of PostgreSQL to be preferred.
+    pub pg_bin: Vec<PathBuf>,
+    /// The value of `PATH`.
+    pub path: Option<std::ffi::OsString>,
+    /// A drill is built without live credentials: it has no way to production.
+    pub drill: bool,
+    /// Connections at most to each shard's live end.
+    pub live_connections: u32,
+}
+
+/// What the environment says that programs of `exec` steps may know.
+const PASSED_ON: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    #[error("variables are missing from the environment")]
+    Missing(Vec<MissingVariable>),
+    #[error("no client for HTTP checks: {0}")]
+    Http(String),
+}
+
+/// Connectors by store, and those that need no store.
+pub struct World {
+    stores: BTreeMap<StoreId, Arc<dyn Connector>>,
+    exec: Arc<dyn Connector>,
+    http: Arc<dyn Connector>,
+}
+
+impl World {
+    pub fn open(
+        estate: &Estate,
+        environment: &Environment,
+        options: &WorldOptions,
+    ) -> Result<Self, WorldError> {
+        let mut missing = Vec::new();
+        let mut stores = BTreeMap::new();
+        for store in &estate.stores {
+            let connector: Arc<dyn Connector> = match store.kind {
+                StoreKind::Postgres => {
+                    let shards = shards_of(store, estate, environment, options, &mut missing);
+                    let config = postgres_config(store, estate, options, shards);
+                    Arc::new(PostgresConnector::new(config))
+                }
+            };
+            stores.insert(store.id.clone(), connector);
+        }
+        if !missing.is_empty() {
+            return Err(WorldError::Missing(missing));
+        }
+        let resolver = resolver(environment);
+        let passed_on = PASSED_ON.into_iter().filter_map(|name| {
+            let value = environment
+                .resolve_str(&format!("${{{name}}}"), name)
+                .ok()?;
+            Some((name.to_owned(), value.expose_secret().to_owned()))
+        });
+        let exec = ExecConnector::new(estate.base.clone(), passed_on, resolver.clone());
+        let http =
+            HttpConnector::new(resolver).map_err(|error| WorldError::Http(error.to_string()))?;
+        Ok(Self::of(stores, Arc::new(exec), Arc::new(http)))
+    }
+
+    /// A world of connectors that were built elsewhere.
+    pub fn of(
+        stores: BTreeMap<StoreId, Arc<dyn Connector>>,
+        exec: Arc<dyn Connector>,
+        http: Arc<dyn Connector>,
+    ) -> Self {
+        Self { stores, exec, http }
+    }
+
+    /// The connector that performs a call.
+    pub(crate) fn connector_for(&self, call: &Call) -> Result<Arc<dyn Connector>, Fault> {
+        let connector = match call.action {
+            Action::Exec => self.exec.clone(),
+            Action::HttpCheck => self.http.clone(),
+            Action::Recover | Action::Restore | Action::Verify | Action::Release => {
+                let store = call
+                    .store
+                    .as_ref()
+                    .ok_or_else(|| Fault::permanent(format!("{} names no store", call.task)))?;
+                self.store(store)?
+            }
+            Action::Gate => {
+                return Err(Fault::permanent(
+                    "a gate waits for a person, not for a connector",
+                ));
+            }
+        };
+        Ok(connector)
+    }
+
+    fn store(&self, store: &StoreId) -> Result<Arc<dyn Connector>, Fault> {
+        self.stores
+            .get(store)
+            .cloned()
+            .ok_or_else(|| Fault::permanent(format!("the estate has no store `{store}`")))
+    }
+
+    pub async fn inspect(&self, store: &StoreId, inspect: &Inspect) -> Result<Inspection, Fault> {
+        Ok(self.store(store)?.inspect(inspect).await)
+    }
+
+    /// The connector of a store, for work outside of a run: the recovery of
+    /// the catalogue before there is a plan, the list of sites in it.
+    pub fn connector(&self, store: &StoreId) -> Result<Arc<dyn Connector>, Fault> {
+        self.store(store)
+    }
+
+    /// Ends every process and connection that was started.
+    pub async fn close(&self) {
+        for connector in self.stores.values() {
+            connector.close().await;
+        }
+    }
+
+    /// Folders that are left between runs.
+    pub fn leaves(&self) -> Vec<PathBuf> {
+        self.stores
+            .values()
+            .flat_map(|connector| connector.leaves())
+            .collect()
+    }
+}
+
+/// Fills in `${NAME}` at the last moment, inside the connector that needs it.
+fn resolver(environment: &Environment) -> Resolver {
+    let environment = environment.clone();
+    Arc::new(move |text: &str| {
+        environment
+            .resolve_str(text, "with")
+            .map_err(|error| error.to_string())
+    })
+}
+
+fn postgres_config(
+    store: &Store,
+    estate: &Estate,
+    options: &WorldOptions,
+    shards: Vec<PostgresShard>,
+) -> PostgresConfig {
+    PostgresConfig {
+        store: store.id.clone(),
+        tenant: store.tenant.clone(),
+        shards,
+        scratch_root: options.scratch_root.clone(),
+        temp: options.temp.clone(),
+        deps: options.deps.clone(),
+        pg_bin: options.pg_bin.clone(),
+        path: options.path.clone(),
+        rpo: estate.objectives.rpo.map(|rpo| rpo.0),
+        pools: PoolSizes {
+            live: options.live_connections,
+            ..PoolSizes::default()
+        },
+    }
+}
+
+fn shards_of(
+    store: &Store,
+    estate: &Estate,
+    environment: &Environment,
+    options: &WorldOptions,
+    missing: &mut Vec<MissingVariable>,
+) -> Vec<PostgresShard> {
+    let mut shards = Vec::new();
+    for shard in &store.shards {
+        let place = live_place(store.id.as_str(), shard.id.as_str());
+        let live = match environment.resolve(&shard.live, &place) {
+            Ok(_) if options.drill => None,
+            Ok(url) => Some(url),
+            Err(error) => {
+                missing.push(error);
+                None
+            }
+        };
+        shards.push(PostgresShard {
+            id: shard.id.clone(),
+            live,
+            backup: absolute(&shard.backup, &estate.base),
+            scratch: shard.scratch.as_ref().map(|path| estate.base.join(path)),
+        });
+    }
+    shards
+}
+
+fn absolute(backup: &Backup, base: &Path) -> Backup {
+    match backup {
+        Backup::BaseBackup { base: folder, wal } => Backup::BaseBackup {
+            base: base.join(folder),
+            wal: base.join(wal),
+        },
+        Backup::PgBackRest { stanza, config } => Backup::PgBackRest {
+            stanza: stanza.clone(),
+            config: config.as_ref().map(|path| base.join(path)),
+        },
+    }
+}

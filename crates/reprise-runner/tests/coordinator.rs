@@ -1,0 +1,329 @@
+//! The coordinator over scripted connectors and a journal in memory.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use reprise_journal::MemoryJournal;
+use reprise_model::{
+    Action, AttemptEnd, Command, Entry, Event, Fault, Outcome, Plan, RunEnd, RunId, Seq, StoreId,
+    TaskKey, Timestamp,
+};
+use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Journal, NewRun, Probe};
+use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, Silent, World, execute};
+use reprise_sim::{Sample, plan};
+use serde_json::{Value, json};
+
+/// Does what the script says and keeps count.
+#[derive(Default)]
+struct Scripted {
+    performed: Mutex<BTreeMap<TaskKey, u32>>,
+    fails: Mutex<BTreeMap<String, Vec<Fault>>>,
+    /// Restores hang after their mark, until interrupted.
+    hang_after_mark: AtomicBool,
+}
+
+impl Scripted {
+    fn count(&self, task: &str) -> u32 {
+        let performed = self.performed.lock().unwrap();
+        performed.get(&TaskKey::new(task)).copied().unwrap_or(0)
+    }
+}
+
+#[async_trait]
+impl Connector for Scripted {
+    fn offers(&self) -> &'static [Action] {
+        &Action::ALL
+    }
+
+    async fn inspect(&self, _: &Inspect) -> Inspection {
+        Inspection::default()
+    }
+
+    async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
+        if call.action == Action::Restore {
+            context.mark(json!({ "xid": call.attempt.number })).await?;
+            if self.hang_after_mark.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+        }
+        let scripted = self
+            .fails
+            .lock()
+            .unwrap()
+            .get_mut(call.task.as_str())
+            .and_then(Vec::pop);
+        if let Some(fault) = scripted {
+            return Err(fault);
+        }
+        *self
+            .performed
+            .lock()
+            .unwrap()
+            .entry(call.task.clone())
+            .or_default() += 1;
+        Ok(Outcome::default())
+    }
+
+    async fn probe(
+        &self,
+        call: &Call,
+        mark: Option<&Value>,
+        _: &dyn Context,
+    ) -> Result<Probe, Fault> {
+        let restore = call.action == Action::Restore;
+        assert!(
+            !restore || mark.is_some(),
+            "a restore is only probed after its mark"
+        );
+        Ok(match self.count(call.task.as_str()) {
+            0 => Probe::NotYet,
+            _ => Probe::AsItShouldBe(Outcome::default()),
+        })
+    }
+
+    async fn close(&self) {}
+}
+
+struct Stage {
+    journal: Arc<MemoryJournal>,
+    plan: Arc<Plan>,
+    connector: Arc<Scripted>,
+    run: RunId,
+}
+
+impl Stage {
+    async fn new(gates: bool) -> Self {
+        let sample = Sample {
+            sites: 6,
+            shards: 2,
+            waves: 2,
+            gates,
+            halt_above: None,
+        };
+        let plan = plan(sample);
+        let plan = Arc::new(quick(plan));
+        let run = RunId::new("run-1");
+        let journal = Arc::new(MemoryJournal::default());
+        let new = NewRun {
+            id: run.clone(),
+            plan: &plan,
+            created: Timestamp::from_micros(0),
+            env_file: None,
+        };
+        journal.create(&new).await.unwrap();
+        let connector = Arc::new(Scripted::default());
+        Self {
+            journal,
+            plan,
+            connector,
+            run,
+        }
+    }
+
+    async fn execute(&self, signals: Signals) -> Result<RunEnd, RunError> {
+        let stores = BTreeMap::from([(
+            StoreId::new("product"),
+            self.connector.clone() as Arc<dyn Connector>,
+        )]);
+        let world = World::of(stores, self.connector.clone(), self.connector.clone());
+        execute(Execution {
+            run: self.run.clone(),
+            plan: self.plan.clone(),
+            world: Arc::new(world),
+            journal: self.journal.clone(),
+            observer: Arc::new(Silent),
+            options: ExecuteOptions {
+                wait_for_people: false,
+                signals,
+            },
+        })
+        .await
+    }
+
+    async fn entries(&self) -> Vec<Entry> {
+        self.journal.read(&self.run, Seq(0)).await.unwrap()
+    }
+}
+
+/// No waiting in tests: retries at once, no rate.
+fn quick(mut plan: Plan) -> Plan {
+    for step in &mut plan.steps {
+        step.retry.min = Default::default();
+        step.retry.max = Default::default();
+    }
+    for pool in &mut plan.pools {
+        pool.rate_per_second = None;
+    }
+    plan.sealed()
+}
+
+#[tokio::test]
+async fn every_task_is_performed_once_and_its_end_is_in_the_journal() {
+    let stage = Stage::new(false).await;
+    let end = stage.execute(Signals::default()).await.unwrap();
+    assert_eq!(end, RunEnd::Finished);
+    let performed = stage.connector.performed.lock().unwrap().clone();
+    assert_eq!(performed.len(), stage.plan.tasks.len());
+    assert!(performed.values().all(|count| *count == 1), "{performed:?}");
+    let entries = stage.entries().await;
+    let ends = entries
+        .iter()
+        .filter(|entry| matches!(entry.event, Event::Ended { .. }));
+    assert_eq!(ends.count(), stage.plan.tasks.len());
+}
+
+#[tokio::test]
+async fn a_failure_is_retried_and_a_hopeless_one_sets_its_site_aside() {
+    let stage = Stage::new(false).await;
+    let script = BTreeMap::from([
+        (
+            "product/site-00001".to_owned(),
+            vec![Fault::temporary("connection lost")],
+        ),
+        (
+            "product/site-00002".to_owned(),
+            vec![Fault::permanent("no such table")],
+        ),
+    ]);
+    *stage.connector.fails.lock().unwrap() = script;
+    let end = stage.execute(Signals::default()).await.unwrap();
+    assert_eq!(end, RunEnd::Finished);
+    assert_eq!(stage.connector.count("whole/site-00001"), 1);
+    assert_eq!(stage.connector.count("whole/site-00002"), 0);
+    assert_eq!(
+        stage.connector.count("tell"),
+        1,
+        "one bad site stops nobody else"
+    );
+
+    let failed = stage
+        .plan
+        .ixs()
+        .find(|t| stage.plan.key(*t).as_str() == "product/site-00002");
+    let retry = Command::Retry {
+        tasks: vec![failed.unwrap()],
+        by: "test".to_owned(),
+    };
+    stage
+        .journal
+        .post(&stage.run, &retry, Timestamp::from_micros(0))
+        .await
+        .unwrap();
+    stage.execute(Signals::default()).await.unwrap();
+    assert_eq!(stage.connector.count("reachable/site-00002"), 1);
+    assert_eq!(
+        stage.connector.count("product/site-00001"),
+        1,
+        "nothing finished is repeated"
+    );
+}
+
+#[tokio::test]
+async fn a_coordinator_that_dies_after_a_mark_leaves_a_question_and_not_a_second_restore() {
+    let stage = Stage::new(false).await;
+    stage
+        .connector
+        .hang_after_mark
+        .store(true, Ordering::SeqCst);
+    let signals = Signals::default();
+    let abort = signals.abort.clone();
+    let journal = stage.journal.clone();
+    let run = stage.run.clone();
+    tokio::spawn(async move {
+        loop {
+            let entries = journal.read(&run, Seq(0)).await.unwrap();
+            if entries
+                .iter()
+                .any(|e| matches!(e.event, Event::Marked { .. }))
+            {
+                abort.cancel();
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let end = stage.execute(signals).await;
+    assert!(matches!(end, Err(RunError::Aborted)), "{end:?}");
+
+    stage
+        .connector
+        .hang_after_mark
+        .store(false, Ordering::SeqCst);
+    let marked = stage
+        .entries()
+        .await
+        .iter()
+        .find_map(|entry| match &entry.event {
+            Event::Marked { attempt, .. } => Some(stage.plan.key(attempt.task)),
+            _ => None,
+        });
+    // As if the work had become real before the coordinator died.
+    let marked = marked.unwrap();
+    stage
+        .connector
+        .performed
+        .lock()
+        .unwrap()
+        .insert(marked.clone(), 1);
+    assert_eq!(
+        stage.execute(Signals::default()).await.unwrap(),
+        RunEnd::Finished
+    );
+    assert_eq!(stage.connector.count(marked.as_str()), 1);
+    let satisfied = stage
+        .entries()
+        .await
+        .iter()
+        .any(|entry| match &entry.event {
+            Event::Ended {
+                attempt,
+                end: AttemptEnd::Satisfied(_),
+                ..
+            } => stage.plan.key(attempt.task) == marked,
+            _ => false,
+        });
+    assert!(satisfied, "the probe found the work done");
+}
+
+#[tokio::test]
+async fn gates_stop_the_run_until_they_are_answered() {
+    let stage = Stage::new(true).await;
+    assert_eq!(
+        stage.execute(Signals::default()).await.unwrap(),
+        RunEnd::AtGates
+    );
+    for task in stage.plan.ixs() {
+        if stage.plan.step_of(task).action == Action::Gate {
+            let by = "support".to_owned();
+            let answer = Command::Answer {
+                task,
+                approved: true,
+                by,
+                note: None,
+            };
+            stage
+                .journal
+                .post(&stage.run, &answer, Timestamp::from_micros(0))
+                .await
+                .unwrap();
+        }
+    }
+    assert_eq!(
+        stage.execute(Signals::default()).await.unwrap(),
+        RunEnd::Finished
+    );
+}
+
+#[tokio::test]
+async fn a_signal_cancels_and_a_resume_finishes() {
+    let stage = Stage::new(false).await;
+    let signals = Signals::default();
+    signals.cancel.cancel();
+    assert_eq!(stage.execute(signals).await.unwrap(), RunEnd::Cancelled);
+    assert_eq!(
+        stage.execute(Signals::default()).await.unwrap(),
+        RunEnd::Finished
+    );
+}
