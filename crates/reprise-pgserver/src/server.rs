@@ -71,6 +71,8 @@ pub enum Stop {
 pub struct Server {
     data: PathBuf,
     log: PathBuf,
+    /// Where in the log this server's own lines begin.
+    log_start: u64,
     socket_dir: PathBuf,
     port: u16,
     lifetime: Lifetime,
@@ -99,6 +101,7 @@ impl Server {
             .append(true)
             .open(&config.log)
             .map_err(Error::io("open", &config.log))?;
+        let log_start = log.metadata().map_or(0, |metadata| metadata.len());
         let command = command(config, &socket_dir, port, log)?;
         let spawned = match config.lifetime {
             Lifetime::Attached => spawn::attached(command),
@@ -109,6 +112,7 @@ impl Server {
         Ok(Self {
             data: config.data.clone(),
             log: config.log.clone(),
+            log_start,
             socket_dir,
             port,
             lifetime: config.lifetime,
@@ -122,6 +126,7 @@ impl Server {
         Some(Self {
             data: data.to_owned(),
             log: log.to_owned(),
+            log_start: 0,
             socket_dir: found.socket_dir,
             port: found.port,
             lifetime: Lifetime::Detached,
@@ -234,9 +239,9 @@ impl Server {
         self.port
     }
 
-    /// The last lines of the log.
+    /// The last lines that this server wrote into its log.
     pub fn log_tail(&self, lines: usize) -> String {
-        tail(&self.log, lines).unwrap_or_default()
+        tail(&self.log, self.log_start, lines).unwrap_or_default()
     }
 }
 
@@ -318,10 +323,12 @@ fn describe(status: ExitStatus) -> String {
     status.to_string()
 }
 
-fn tail(path: &Path, lines: usize) -> std::io::Result<String> {
+fn tail(path: &Path, start: u64, lines: usize) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    file.seek(SeekFrom::Start(
+        start.max(length.saturating_sub(TAIL_BYTES)),
+    ))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);

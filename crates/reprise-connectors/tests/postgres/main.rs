@@ -1,3 +1,4 @@
 //! The PostgreSQL connector on real servers.
 
+mod recovery;
 mod slice;

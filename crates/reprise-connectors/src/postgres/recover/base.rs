@@ -99,7 +99,7 @@ fn read(folder: &Path, wal: &Path) -> Result<Base, Fault> {
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| at("has a backup_label without START TIMELINE"))?;
     let (stop_time, stop_source) =
-        stop_time(folder, wal, start).ok_or_else(|| at("does not tell when it ended"))?;
+        stop_time(folder, wal, &label).ok_or_else(|| at("does not tell when it ended"))?;
     Ok(Base {
         path: folder.to_owned(),
         major,
@@ -113,8 +113,8 @@ fn read(folder: &Path, wal: &Path) -> Result<Base, Fault> {
 
 /// When the backup ended: from the history file that the server archived
 /// right then, else from when the backup's last file was written.
-fn stop_time(folder: &Path, wal: &Path, start: Lsn) -> Option<(Timestamp, String)> {
-    if let Some(file) = history_file(wal, start) {
+fn stop_time(folder: &Path, wal: &Path, label: &str) -> Option<(Timestamp, String)> {
+    if let Some(file) = history_file(wal, label) {
         let text = fs::read_to_string(&file).ok()?;
         let name = file.file_name()?.to_string_lossy().into_owned();
         let stop = field(&text, "STOP TIME")?;
@@ -134,18 +134,19 @@ fn stop_time(folder: &Path, wal: &Path, start: Lsn) -> Option<(Timestamp, String
     Some((modified(&last)?, format!("the time of {name}")))
 }
 
-/// `<segment>.<offset>.backup` in the archive, of the backup that starts at `start`.
-fn history_file(wal: &Path, start: Lsn) -> Option<PathBuf> {
-    let wanted = start.to_string();
+/// `<segment>.<offset>.backup` in the archive, of the same backup: another
+/// one, even of another server, may have begun at the same place.
+fn history_file(wal: &Path, label: &str) -> Option<PathBuf> {
+    let same = |text: &str| {
+        ["START WAL LOCATION", "START TIME", "LABEL"]
+            .iter()
+            .all(|name| field(text, name) == field(label, name))
+    };
     fs::read_dir(wal)
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "backup"))
-        .find(|path| {
-            let text = fs::read_to_string(path).unwrap_or_default();
-            let found = field(&text, "START WAL LOCATION").and_then(|t| t.split(' ').next());
-            found == Some(wanted.as_str())
-        })
+        .find(|path| fs::read_to_string(path).is_ok_and(|text| same(&text)))
 }
 
 /// A line `NAME: value` of a label.

@@ -22,6 +22,9 @@ const POLL: Duration = Duration::from_millis(60);
 /// the end of what can be read.
 const SAME_REQUESTS: usize = 3;
 
+/// More lines than a server writes between its start and its standstill.
+const LOG_LINES: usize = 400;
+
 /// Where a replay stood still.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Standstill {
@@ -190,13 +193,8 @@ impl Replay<'_> {
         }
     }
 
-    /// The log of this start: settings raised before an earlier start do not count.
     fn log_text(&self) -> String {
-        let text = self.server.log_tail(400);
-        match text.rfind("starting PostgreSQL ") {
-            Some(at) => text[at..].to_owned(),
-            None => text,
-        }
+        self.server.log_tail(LOG_LINES)
     }
 
     /// The file that was asked for last, and how often in a row.
