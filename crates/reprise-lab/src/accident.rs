@@ -175,6 +175,7 @@ async fn delete(
 ) -> Result<u64, Error> {
     let failed = || Error::sql("deleting a site", &entry.name);
     let mut transaction = connection.begin().await.map_err(failed())?;
+    let before = rows_deleted(&mut transaction).await.map_err(failed())?;
     let mut rows = Vec::new();
     if entry.store == Store::Product {
         rows.extend(
