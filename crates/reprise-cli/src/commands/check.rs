@@ -1,0 +1,128 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use reprise_model::{Exit, Timestamp};
+use reprise_plan::Warning;
+use reprise_ports::{Finding, Level};
+use reprise_report::format;
+use serde::Serialize;
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::{compile, inputs, survey};
+
+/// Look at everything that can be known before starting, and change nothing
+///
+/// Files, connections, rights, backups that reach T, drift of the schema,
+/// tables that nobody owns, space. Every finding says what was looked at.
+/// Exit code 0: in order. 3: a file is invalid. 8: something would make the
+/// restore fail, or could not be looked at.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reprise check -e estate.yaml
+  reprise check -e estate.yaml -r runbook.yaml --at 2026-03-01T12:00:00Z --json")]
+pub struct Check {
+    /// The estate: stores, shards, backups, live ends
+    #[arg(short, long, value_name = "FILE")]
+    estate: PathBuf,
+    /// The runbook to hold against the estate
+    #[arg(short, long, value_name = "FILE")]
+    runbook: Option<PathBuf>,
+    /// The moment that backups must reach: RFC 3339 with `Z` or an offset
+    #[arg(long, value_name = "T")]
+    at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    version: u32,
+    estate: String,
+    target_time: Option<Timestamp>,
+    findings: Vec<Finding>,
+    lint: Vec<Warning>,
+    errors: usize,
+    unknown: usize,
+    warnings: usize,
+}
+
+impl Check {
+    pub async fn perform(self, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
+        let now = inputs::now();
+        let target_time = self
+            .at
+            .as_deref()
+            .map(|text| inputs::target_time("--at", text, now))
+            .transpose()?;
+        let file = inputs::estate(&self.estate)?;
+        let lint = match &self.runbook {
+            Some(path) => {
+                let runbook = inputs::runbook(path, &file.estate)?;
+                reprise_plan::lint(&runbook.runbook, &file.estate)
+            }
+            None => Vec::new(),
+        };
+        let environment = inputs::environment(global.env_file.as_deref())?;
+        let world = survey::open_world(&file.estate, &environment, &global.state, false)?;
+        let shards = file.estate.stores.iter().flat_map(|store| {
+            let shards = store.shards.iter();
+            shards.map(|shard| (store.id.clone(), shard.id.clone(), Vec::new()))
+        });
+        let inspected = survey::inspect(&world, shards.collect(), target_time).await;
+        world.close().await;
+        let checked = Checked {
+            version: 1,
+            estate: file.estate.name.clone(),
+            target_time,
+            errors: inspected.count(Level::Error),
+            unknown: inspected.count(Level::Unknown),
+            warnings: inspected.count(Level::Warning) + lint.len(),
+            findings: inspected.findings,
+            lint,
+        };
+        printer.data(&checked, || text(&checked));
+        compile::stop_at_errors(&checked.lint)?;
+        Ok(if checked.errors + checked.unknown > 0 {
+            Exit::Refused
+        } else {
+            Exit::Success
+        })
+    }
+}
+
+fn text(checked: &Checked) -> String {
+    let mut text = String::new();
+    for finding in &checked.findings {
+        let level = match finding.level {
+            Level::Ok => "ok",
+            Level::Warning => "warning",
+            Level::Unknown => "unknown",
+            Level::Error => "error",
+        };
+        let place = format!("{}@{}", finding.store, finding.shard);
+        text.push_str(&format!(
+            "{level:<8} {place:<20} {:<16} {}\n",
+            finding.check, finding.message
+        ));
+        if let Some(hint) = &finding.hint {
+            text.push_str(&format!("         hint: {hint}\n"));
+        }
+    }
+    for warning in &checked.lint {
+        text.push_str(&format!(
+            "runbook  {:<20} {}\n",
+            warning.code, warning.message
+        ));
+        if let Some(hint) = &warning.hint {
+            text.push_str(&format!("         hint: {hint}\n"));
+        }
+    }
+    text.push_str(&format!(
+        "{}: {}, {} could not be looked at, {}\n",
+        checked.estate,
+        format::plural(checked.errors as u64, "error"),
+        checked.unknown,
+        format::plural(checked.warnings as u64, "warning"),
+    ));
+    text
+}

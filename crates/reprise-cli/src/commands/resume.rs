@@ -1,0 +1,55 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use reprise_model::Exit;
+
+use super::run::unchanged;
+use crate::args::Global;
+use crate::execute::{self, Job};
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::state::{self, History};
+use crate::{inputs, survey};
+
+/// Take a run up again where it stopped, after an interruption of any kind
+///
+/// No finished task is repeated. A task that was under way is asked whether
+/// its work was done before it is started again. A run that is alive in
+/// another process is not taken over.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  reprise resume
+  reprise resume 20260301T121500Z-3fa9c1 --wait")]
+pub struct Resume {
+    /// The run; the newest by default
+    run: Option<String>,
+    /// Stay while all that is left waits at gates
+    #[arg(long)]
+    wait: bool,
+}
+
+impl Resume {
+    pub async fn perform(self, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
+        let journal = state::open_existing(&global.state).await?;
+        let row = state::row(journal.as_ref(), self.run.as_deref()).await?;
+        let history = History::read(journal.as_ref(), row).await?;
+        let plan = &history.plan;
+        let estate = inputs::estate(&plan.estate.path)?;
+        unchanged("estate", &plan.estate, &estate.source)?;
+        let remembered = history.row.env_file.as_deref().map(Path::new);
+        let env_file = global.env_file.as_deref().or(remembered);
+        let environment = inputs::environment(env_file)?;
+        let world = survey::open_world(&estate.estate, &environment, &global.state, plan.drill)?;
+        printer.talk(&format!("run {}", history.row.id));
+        let job = Job {
+            run: history.row.id.clone(),
+            plan: history.plan.clone(),
+            world: Arc::new(world),
+            journal,
+            wait: self.wait,
+            state: global.state.clone(),
+        };
+        execute::perform(job, printer).await
+    }
+}

@@ -1,0 +1,120 @@
+//! A run until it stops, new or taken up again, and what is said at its end.
+
+use std::sync::Arc;
+
+use reprise_model::{Exit, Plan, RunEnd, RunId};
+use reprise_ports::Journal;
+use reprise_report::{Report, render};
+use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, World, execute};
+
+use crate::failure::Failure;
+use crate::hints;
+use crate::printer::Printer;
+use crate::screen::Screen;
+use crate::signals::Listener;
+use crate::state::{self, History};
+
+pub struct Job {
+    pub run: RunId,
+    pub plan: Arc<Plan>,
+    pub world: Arc<World>,
+    pub journal: Arc<dyn Journal>,
+    /// Stay while gates are open.
+    pub wait: bool,
+    /// How the user names this journal, for the commands that are printed.
+    pub state: String,
+}
+
+/// Executes the run, prints its report and the command that continues it.
+pub async fn perform(job: Job, printer: &Printer) -> Result<Exit, Failure> {
+    let signals = Signals::default();
+    let listener = Listener::start(signals.clone(), printer)
+        .map_err(|error| Failure::internal(format!("signals cannot be listened to: {error}")))?;
+    let ended = drive(&job, signals, printer).await;
+    job.world.close().await;
+    let again = resume_command(&job);
+    match ended {
+        Ok(end) => {
+            tracing::info!(?end, "stopped");
+            let report = report(&job).await?;
+            printer.data(&report, || render::text(&report));
+            outstanding(&report, &job, printer);
+            let exit = reprise_report::exit(&report);
+            let unfinished = end != RunEnd::Finished;
+            Ok(if listener.has_seen() && unfinished {
+                Exit::Signal
+            } else {
+                exit
+            })
+        }
+        Err(error) => Err(hints::run(error).hint(format!("`{again}` continues it"))),
+    }
+}
+
+async fn drive(job: &Job, signals: Signals, printer: &Printer) -> Result<RunEnd, RunError> {
+    let before = job.journal.read(&job.run, reprise_model::Seq(0)).await?;
+    let screen = Screen::new(job.plan.clone(), &before, printer);
+    let ticker = screen.keep_fresh();
+    let ended = execute(Execution {
+        run: job.run.clone(),
+        plan: job.plan.clone(),
+        world: job.world.clone(),
+        journal: job.journal.clone(),
+        observer: screen.clone(),
+        options: ExecuteOptions {
+            wait_for_people: job.wait,
+            signals,
+        },
+    })
+    .await;
+    ticker.abort();
+    screen.finish();
+    ended
+}
+
+async fn report(job: &Job) -> Result<Report, Failure> {
+    let row = state::row(job.journal.as_ref(), Some(job.run.as_str())).await?;
+    let history = History::read(job.journal.as_ref(), row).await?;
+    Ok(history.fold().report(&job.run, Some(history.head)))
+}
+
+/// Every end that leaves work outstanding names the command that continues it.
+fn outstanding(report: &Report, job: &Job, printer: &Printer) {
+    let flags = state_flag(&job.state);
+    let run = &job.run;
+    for gate in report.gates.iter().take(3) {
+        printer.hint(&format!(
+            "`reprise{flags} approve {run} {}` answers a gate",
+            gate.task
+        ));
+    }
+    if report.totals.failed > 0 || !report.failures.is_empty() {
+        printer.hint(&format!(
+            "`reprise{flags} retry {run}` tries failed tasks again"
+        ));
+    }
+    let exit = reprise_report::exit(report);
+    let ended = report.totals.tasks.ended() == report.totals.tasks.total;
+    if exit == Exit::Outstanding || !ended {
+        printer.hint(&format!("`{}` continues it", resume_command(job)));
+    }
+    if report.halted.is_some() {
+        printer.hint(&format!(
+            "`reprise{flags} continue {run}` lifts the halt, before the resume"
+        ));
+    }
+}
+
+fn resume_command(job: &Job) -> String {
+    format!("reprise{} resume {}", state_flag(&job.state), job.run)
+}
+
+/// Part of the commands that are printed, where the journal is not the usual
+/// one. A URL may hold a password and is left to the reader.
+pub fn state_flag(state: &str) -> String {
+    match state {
+        ".reprise/state.db" => String::new(),
+        url if url.contains("://") => " --state URL".to_owned(),
+        file => format!(" --state {file}"),
+    }
+}

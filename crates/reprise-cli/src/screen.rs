@@ -1,0 +1,73 @@
+//! The runner's observer: hands what it sees to the report crate's displays.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use indicatif::ProgressDrawTarget;
+use reprise_model::{AttemptId, Entry, Plan};
+use reprise_ports::Progress;
+use reprise_report::{Bars, Display, Lines, Monitor};
+use reprise_runner::{Clock, Observer};
+
+use crate::printer::Printer;
+
+/// How often the screen is drawn anew.
+const REFRESH_EVERY: Duration = Duration::from_millis(250);
+
+pub struct Screen {
+    monitor: Mutex<Monitor>,
+}
+
+impl Screen {
+    /// Bars on a terminal, lines elsewhere; what has been before is recalled
+    /// and not told again.
+    pub fn new(plan: Arc<Plan>, before: &[Entry], printer: &Printer) -> Arc<Self> {
+        let display: Box<dyn Display> = if printer.is_terminal() {
+            Box::new(Bars::new(ProgressDrawTarget::stderr_with_hz(10)))
+        } else {
+            Box::new(Lines::new(Box::new(std::io::stderr())))
+        };
+        let mut monitor = Monitor::new(plan, Some(display));
+        monitor.recall(before);
+        Arc::new(Self {
+            monitor: Mutex::new(monitor),
+        })
+    }
+
+    /// Draws now and then, until the handle is aborted.
+    pub fn keep_fresh(self: &Arc<Self>) -> tokio::task::JoinHandle<()> {
+        let screen = self.clone();
+        let clock = Clock::start();
+        tokio::spawn(async move {
+            let mut timer = tokio::time::interval(REFRESH_EVERY);
+            loop {
+                timer.tick().await;
+                screen.lock().refresh(clock.now());
+            }
+        })
+    }
+
+    pub fn finish(&self) {
+        self.lock().finish();
+    }
+
+    /// A display that panicked is no reason to stop a restore.
+    fn lock(&self) -> MutexGuard<'_, Monitor> {
+        self.monitor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Screen {
+    fn entries(&self, entries: &[Entry]) {
+        self.lock().entries(entries);
+    }
+
+    fn progress(&self, attempt: AttemptId, progress: &Progress) {
+        self.lock().progress(
+            attempt,
+            progress.volume,
+            progress.fraction,
+            progress.phase.as_deref(),
+        );
+    }
+}

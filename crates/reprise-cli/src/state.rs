@@ -1,0 +1,101 @@
+//! The journal that `--state` names, and the run that is meant.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reprise_model::{Digest, Entry, Exit, Plan, RunId, Seq};
+use reprise_ports::{Journal, OwnerState, RunRow};
+use reprise_report::Fold;
+
+use crate::failure::Failure;
+use crate::hints;
+
+/// Opens the journal; a SQLite file is created where there is none.
+pub async fn open(state: &str) -> Result<Arc<dyn Journal>, Failure> {
+    reprise_journal::open(state).await.map_err(hints::journal)
+}
+
+/// Opens a journal that must be there already: looking creates nothing.
+pub async fn open_existing(state: &str) -> Result<Arc<dyn Journal>, Failure> {
+    match file_of(state) {
+        Some(path) if !path.exists() => Err(Failure::usage(format!(
+            "there is no journal at {}",
+            path.display()
+        ))
+        .hint("`--state` names another place; runs are recorded there once `reprise run` has started one")),
+        Some(_) | None => open(state).await,
+    }
+}
+
+/// The file, where the journal is one.
+fn file_of(state: &str) -> Option<PathBuf> {
+    let path = state
+        .strip_prefix("sqlite:")
+        .map_or(state, |path| path.strip_prefix("//").unwrap_or(path));
+    (!path.contains("://")).then(|| PathBuf::from(path))
+}
+
+/// The folder next to the journal in which shards are recovered: a resume
+/// from the same journal finds them again.
+pub fn scratch_root(state: &str) -> PathBuf {
+    let folder = match file_of(state) {
+        Some(file) => file.parent().map(Path::to_path_buf).unwrap_or_default(),
+        None => PathBuf::from(".reprise"),
+    };
+    let scratch = folder.join("scratch");
+    std::path::absolute(&scratch).unwrap_or(scratch)
+}
+
+/// The run with this id, else the newest.
+pub async fn row(journal: &dyn Journal, run: Option<&str>) -> Result<RunRow, Failure> {
+    let rows = journal.runs().await.map_err(hints::journal)?;
+    let found = match run {
+        Some(id) => rows.into_iter().find(|row| row.id.as_str() == id),
+        None => rows.into_iter().next(),
+    };
+    found.ok_or_else(|| match run {
+        Some(id) => hints::journal(reprise_ports::JournalError::NoSuchRun(RunId::new(id))),
+        None => Failure::new(Exit::NothingToDo, "there is no run in this journal yet")
+            .hint("`reprise run` starts one"),
+    })
+}
+
+/// A run read back.
+pub struct History {
+    pub row: RunRow,
+    pub plan: Arc<Plan>,
+    pub entries: Vec<Entry>,
+    pub head: Digest,
+}
+
+impl History {
+    pub async fn read(journal: &dyn Journal, row: RunRow) -> Result<Self, Failure> {
+        let plan = journal.plan(&row.id).await.map_err(hints::journal)?;
+        let entries = journal
+            .read(&row.id, Seq(0))
+            .await
+            .map_err(hints::journal)?;
+        let head = journal.head(&row.id).await.map_err(hints::journal)?;
+        Ok(Self {
+            plan: Arc::new(plan),
+            entries,
+            head,
+            row,
+        })
+    }
+
+    pub fn fold(&self) -> Fold {
+        let mut fold = Fold::new(self.plan.clone());
+        for entry in &self.entries {
+            fold.apply(entry);
+        }
+        fold
+    }
+
+    pub fn is_alive(&self) -> bool {
+        match self.row.owner {
+            OwnerState::Alive(_) => true,
+            OwnerState::Free => false,
+        }
+    }
+}
