@@ -18,6 +18,9 @@ use super::PostgresConfig;
 use super::live::{LiveShard, Scratch};
 use super::recover::Recovery;
 
+/// A recovered end, with the socket that it was opened on.
+type OnSocket = (Option<PathBuf>, Arc<Scratch>);
+
 /// One store of kind `postgres`: its shards, their scratch servers, and the
 /// connections to their live ends.
 #[derive(Debug)]
@@ -25,9 +28,8 @@ pub struct PostgresConnector {
     config: Arc<PostgresConfig>,
     recovery: Recovery,
     live: Mutex<BTreeMap<ShardId, Arc<LiveShard>>>,
-    /// With the socket they were opened on: a server that was started again
-    /// has another one.
-    scratch: Mutex<BTreeMap<(ShardId, Timestamp), (Option<PathBuf>, Arc<Scratch>)>>,
+    /// A server that was started again has another socket, and needs new ones.
+    scratch: Mutex<BTreeMap<(ShardId, Timestamp), OnSocket>>,
 }
 
 impl PostgresConnector {

@@ -165,20 +165,8 @@ impl Archive {
             packings: Vec::new(),
         };
         let mut number = base.start.0 / size;
-        loop {
-            let Some((segment, file)) = self.lookup(&chain, number, base) else {
-                break;
-            };
-            stretch.end = segment.end(size);
-            stretch.archived = modified(&file);
-            if let Some((suffix, _)) = PACKINGS
-                .iter()
-                .find(|(suffix, _)| !suffix.is_empty() && file.to_string_lossy().ends_with(suffix))
-                && !stretch.packings.contains(suffix)
-            {
-                stretch.packings.push(suffix);
-            }
-            stretch.segments.push(segment);
+        while let Some((segment, file)) = self.lookup(&chain, number, base) {
+            stretch.push(segment, &file, size);
             number += 1;
         }
         let later = self
@@ -273,6 +261,24 @@ impl Archive {
             ))),
             _ => Ok(()),
         }
+    }
+}
+
+impl Stretch {
+    fn push(&mut self, segment: Segment, file: &Path, size: u64) {
+        self.end = segment.end(size);
+        self.archived = modified(file);
+        let name = file.to_string_lossy();
+        let packing = PACKINGS
+            .iter()
+            .map(|(suffix, _)| *suffix)
+            .find(|suffix| !suffix.is_empty() && name.ends_with(suffix));
+        if let Some(packing) = packing
+            && !self.packings.contains(&packing)
+        {
+            self.packings.push(packing);
+        }
+        self.segments.push(segment);
     }
 }
 

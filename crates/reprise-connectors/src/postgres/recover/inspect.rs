@@ -6,7 +6,7 @@ use reprise_model::{Fault, Timestamp};
 use reprise_ports::{Finding, Level};
 
 use super::copy::check_space;
-use super::source::{Origin, Source};
+use super::source::{Obstacle, Origin, Source};
 use super::{Recovery, blocking, newest};
 use crate::postgres::{PostgresConfig, PostgresShard};
 
@@ -71,8 +71,7 @@ fn look(
     let moment = target.unwrap_or(Timestamp::from_micros(i64::MAX));
     let source = match Source::find(config, &shard.backup, moment) {
         Ok(source) => source,
-        Err(fault) => {
-            let check = check_of(&fault);
+        Err(Obstacle { check, fault }) => {
             return (vec![report.at(Level::Error, check, fault)], None);
         }
     };
@@ -118,19 +117,6 @@ fn look(
         findings.push(report.at(Level::Error, "tools", fault));
     }
     (findings, Some(needed))
-}
-
-/// Which check a fault from the search belongs to.
-fn check_of(fault: &Fault) -> &'static str {
-    if fault.message.contains("before the") {
-        "backup-reaches"
-    } else if fault.message.contains("is missing in") {
-        "wal-gap"
-    } else if fault.message.contains("no PostgreSQL") || fault.message.contains("cannot run") {
-        "tools"
-    } else {
-        "backup"
-    }
 }
 
 /// Whether the archive reaches the moment, as far as files can tell.

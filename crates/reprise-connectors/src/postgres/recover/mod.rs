@@ -255,7 +255,7 @@ impl Recovery {
     async fn source(&self, shard: &PostgresShard, target: Timestamp) -> Result<Source, Fault> {
         let config = Arc::clone(&self.config);
         let backup = shard.backup.clone();
-        blocking(move || Source::find(&config, &backup, target)).await
+        blocking(move || Ok(Source::find(&config, &backup, target)?)).await
     }
 
     fn shard(&self, id: &ShardId) -> Result<&PostgresShard, Fault> {

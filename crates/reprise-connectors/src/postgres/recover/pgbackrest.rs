@@ -13,7 +13,7 @@ use super::conf::{noted, shell};
 use super::fault;
 use super::folder::{BackupId, Folder};
 use super::lsn::{Lsn, Segment};
-use super::source::{Origin, Source, installation};
+use super::source::{Obstacle, Origin, Source, installation};
 use super::zone;
 use crate::postgres::PostgresConfig;
 
@@ -99,10 +99,10 @@ pub fn find(
     stanza: &str,
     file: Option<&Path>,
     target: Timestamp,
-) -> Result<Source, Fault> {
+) -> Result<Source, Obstacle> {
     let path = repository_path(file);
     let info = info(stanza, file, &path)?;
-    let set = choose(&info, target)?;
+    let set = choose(&info, target).map_err(Obstacle::at("backup-reaches"))?;
     let database = info
         .db
         .iter()
@@ -145,7 +145,7 @@ pub fn find(
         end: newest.map(|segment| segment.end(SEGMENT_SIZE)),
         archived: None,
         base_bytes: set.info.size,
-        installation: installation(config, major)?,
+        installation: installation(config, major).map_err(Obstacle::at("tools"))?,
         origin: Origin::PgBackRest(Repository {
             stanza: stanza.to_owned(),
             config: file.map(Path::to_owned),

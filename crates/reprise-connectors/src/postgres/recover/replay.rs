@@ -223,6 +223,10 @@ pub fn explain(folder: &Folder, text: &str, status: &str) -> Fault {
     }
     let reasons = log::fatals(text);
     match reasons.last() {
+        // The children of a server that was killed take a moment to notice.
+        Some(reason) if reason.contains("pre-existing shared memory") => {
+            Fault::temporary(format!("the scratch server cannot start yet: {reason}"))
+        }
         Some(reason) => Fault::permanent(format!("the scratch server gave up: {reason}"))
             .hint(format!("its log is {}", folder.log().display())),
         None => Fault::temporary(format!("the scratch server ended ({status})"))

@@ -41,6 +41,35 @@ pub struct Source {
     pub origin: Origin,
 }
 
+/// Why there is no way to the target, and which check that belongs to.
+#[derive(Debug)]
+pub struct Obstacle {
+    pub check: &'static str,
+    pub fault: Fault,
+}
+
+impl Obstacle {
+    pub fn at(check: &'static str) -> impl Fn(Fault) -> Self {
+        move |fault| Self { check, fault }
+    }
+}
+
+impl From<Fault> for Obstacle {
+    /// What belongs to no other check is wrong with the backup.
+    fn from(fault: Fault) -> Self {
+        Self {
+            check: "backup",
+            fault,
+        }
+    }
+}
+
+impl From<Obstacle> for Fault {
+    fn from(obstacle: Obstacle) -> Self {
+        obstacle.fault
+    }
+}
+
 #[derive(Debug)]
 pub enum Origin {
     Folder {
@@ -57,7 +86,7 @@ impl Source {
         config: &PostgresConfig,
         backup: &Backup,
         target: Timestamp,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, Obstacle> {
         match backup {
             Backup::BaseBackup { base, wal } => Self::in_folder(config, base, wal, target),
             Backup::PgBackRest {
@@ -72,22 +101,19 @@ impl Source {
         base: &Path,
         wal: &Path,
         target: Timestamp,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, Obstacle> {
         let found = base::find(base, wal)?;
-        let base = base::choose(&found, target)?.clone();
-        let installation = installation(config, base.major)?;
+        let base = base::choose(&found, target)
+            .map_err(Obstacle::at("backup-reaches"))?
+            .clone();
+        let installation = installation(config, base.major).map_err(Obstacle::at("tools"))?;
         let control = Control::read(&installation, &base.path)?;
         let archive = Archive::read(wal, control.segment_size)?;
-        let timeline = archive.timeline_at(&base, target)?;
-        let stretch = archive.stretch(&base, timeline)?;
+        let gap = Obstacle::at("wal-gap");
+        let timeline = archive.timeline_at(&base, target).map_err(&gap)?;
+        let stretch = archive.stretch(&base, timeline).map_err(&gap)?;
         archive.check_identity(&stretch, &control.system_id)?;
-        let inventory =
-            Inventory::of(&base.path, Path::new("/"), Path::new("/")).map_err(|error| {
-                Fault::permanent(format!(
-                    "cannot list the backup {}: {error}",
-                    base.path.display()
-                ))
-            })?;
+        let base_bytes = size_of(&base)?;
         Ok(Self {
             id: BackupId {
                 system_id: control.system_id,
@@ -104,7 +130,7 @@ impl Source {
             limits: control.limits,
             end: Some(stretch.end),
             archived: stretch.archived,
-            base_bytes: inventory.bytes,
+            base_bytes,
             installation,
             origin: Origin::Folder {
                 base,
@@ -138,6 +164,16 @@ impl Source {
             })
             .map_err(fault::permanent)
     }
+}
+
+fn size_of(base: &Base) -> Result<u64, Fault> {
+    let nowhere = Path::new("/");
+    Inventory::of(&base.path, nowhere, nowhere)
+        .map(|inventory| inventory.bytes)
+        .map_err(|error| {
+            let place = base.path.display();
+            Fault::permanent(format!("cannot list the backup {place}: {error}"))
+        })
 }
 
 /// The installation that can open a cluster of this major version.

@@ -1,8 +1,10 @@
 //! The scratch folder: used again, guarded, given up, given back.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use reprise_model::{Action, FaultKind};
+use reprise_pgserver::Postmaster;
 use reprise_ports::{Connector, Inspect, Level, Probe};
 
 use super::origin::{Origin, Watcher, call, recover, rows, shard};
@@ -83,6 +85,43 @@ async fn a_second_coordinator_is_refused_while_the_first_is_at_work() {
     one.close().await;
     recover(&two, first).await.unwrap();
     two.close().await;
+}
+
+#[tokio::test]
+async fn a_scratch_folder_that_only_its_owner_can_enter_will_do() {
+    let origin = Origin::new(15).await;
+    origin.backup("one", "none").await;
+    let first = origin.commit(1).await;
+    origin.commit(2).await;
+    origin.archive().await;
+    fs::create_dir(origin.path("scratch")).unwrap();
+    let private = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(origin.path("scratch"), private).unwrap();
+    let connector = origin.connector();
+    recover(&connector, first).await.unwrap();
+    assert_eq!(rows(&connector, first).await, ["1"]);
+    connector.close().await;
+    assert_eq!(rows(&connector, first).await, ["1"], "started again");
+    connector.close().await;
+}
+
+#[tokio::test]
+async fn a_scratch_server_that_was_killed_is_started_again() {
+    let origin = Origin::new(15).await;
+    origin.backup("one", "none").await;
+    let first = origin.commit(1).await;
+    origin.commit(2).await;
+    origin.archive().await;
+    let connector = origin.connector();
+    recover(&connector, first).await.unwrap();
+    let server = Postmaster::read(&origin.scratch().join("data")).unwrap();
+    let pid = rustix::process::Pid::from_raw(server.pid as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    while server.is_alive(&origin.scratch().join("data")) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rows(&connector, first).await, ["1"]);
+    connector.close().await;
 }
 
 #[tokio::test]
