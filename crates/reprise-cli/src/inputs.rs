@@ -49,7 +49,13 @@ fn invalid(diagnostics: reprise_spec::Diagnostics) -> Failure {
     Failure::of_files(Exit::InvalidInput, diagnostics)
 }
 
+/// The folder of a file named without one is empty, and means the current one.
 fn absolute(path: &Path) -> PathBuf {
+    let path = if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    };
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 

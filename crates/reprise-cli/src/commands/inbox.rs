@@ -81,7 +81,7 @@ impl Addressee {
             let when = if alive {
                 ""
             } else {
-                ", once it is taken up again"
+                "; takes effect when the run is taken up again"
             };
             format!("run {run}: {what}{when}")
         });

@@ -1,0 +1,8 @@
+//! The binary as scripts and operators meet it: what it prints where, and how
+//! it ends. Hermetic: a folder, an environment and a terminal width of its own.
+
+mod files;
+mod help;
+mod refusals;
+mod runs;
+mod sandbox;
