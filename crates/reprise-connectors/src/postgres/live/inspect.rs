@@ -71,6 +71,9 @@ impl LiveShard {
             }
         };
         connection(&mut live, self.live.wants_tls(), findings).await;
+        // Given back, because what follows takes one of its own: with both
+        // held, a few inspections at once could wait for each other.
+        live.give_back();
         let now = match self.live_catalog().await {
             Ok(now) => now,
             Err(fault) => {
@@ -87,6 +90,7 @@ impl LiveShard {
             }
         };
         ownership(&slice, findings);
+        let mut live = self.live.session().await.ok()?;
         permission(&mut live, &slice, &now, findings).await;
         row_security(&mut live, &slice, &now, findings).await;
         replica(&mut live, &slice, &now, findings).await;

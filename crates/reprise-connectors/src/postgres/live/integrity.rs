@@ -25,12 +25,15 @@ pub fn outgoing<'a>(rows: &SiteRows<'a>) -> Vec<&'a ForeignKey> {
         .collect()
 }
 
+/// Those of them whose parents may be others', and must be held.
+pub fn held<'a>(rows: &'a SiteRows<'a>) -> impl Iterator<Item = &'a ForeignKey> {
+    let keys = outgoing(rows).into_iter();
+    keys.filter(|key| !rows.stays_inside(key) && !ties_ownership(rows, key))
+}
+
 /// Locks the parents that belong to others, as the server's own check would.
 pub async fn hold_parents(live: &mut Session<'_>, rows: &SiteRows<'_>) -> Result<(), Fault> {
-    let outside = outgoing(rows)
-        .into_iter()
-        .filter(|key| !rows.stays_inside(key) && !ties_ownership(rows, key));
-    for key in outside {
+    for key in held(rows) {
         if let Some(sql) = hold(rows, key) {
             live.run(&format!("holding the parents of {}", key.name), sql)
                 .await?;

@@ -142,6 +142,7 @@ impl LiveShard {
 /// Output settings are the same on both ends, so that text means the same.
 const READ: &str = "begin isolation level repeatable read read only;
     set local search_path = ''; set local statement_timeout = 0;
+    set local idle_in_transaction_session_timeout = 0;
     set local bytea_output = 'hex'; set local extra_float_digits = 1;
     set local datestyle = 'ISO, MDY'; set local intervalstyle = 'postgres'; set local timezone = 'UTC'";
 

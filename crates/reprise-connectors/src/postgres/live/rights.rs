@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use reprise_model::Fault;
 
+use super::integrity::held;
 use super::session::Session;
-use crate::postgres::slice::{Catalog, Kind, Slice, TableName, literal, quoted};
+use crate::postgres::slice::{Catalog, SiteRows, Slice, TableName, literal, quoted};
 
 /// One right on one object.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -93,19 +94,16 @@ pub fn needed(slice: &Slice, live: &Catalog) -> BTreeSet<Right> {
         for key in live.keys_of(name) {
             rights.insert(Right::Schema(key.parent.schema.clone()));
             rights.insert(Right::Table(key.parent.clone(), "select"));
-            if key.parent != *name && may_be_locked(live, &key.parent) {
-                rights.insert(Right::Hold(key.parent.clone()));
-            }
         }
     }
+    // Which parents are held does not depend on the site.
+    let rows = SiteRows {
+        slice,
+        catalog: live,
+        site: "",
+    };
+    rights.extend(held(&rows).map(|key| Right::Hold(key.parent.clone())));
     rights
-}
-
-fn may_be_locked(live: &Catalog, table: &TableName) -> bool {
-    live.table(table).is_some_and(|table| match table.kind {
-        Kind::Ordinary | Kind::Partitioned => true,
-        Kind::Foreign => false,
-    })
 }
 
 /// Those of the rights that the session's role does not have.

@@ -95,6 +95,7 @@ fn begin(options: &Options, scratch: bool, known: &Match) -> String {
         "begin isolation level repeatable read {access};
          set local search_path = ''; set local row_security = off;
          set local lock_timeout = {}; set local statement_timeout = {}; {watch}
+         set local idle_in_transaction_session_timeout = '1h';
          set local bytea_output = 'hex'; set local extra_float_digits = 1; set local xmloption = content;
          set local datestyle = 'ISO, MDY'; set local intervalstyle = 'postgres'; set local timezone = 'UTC'",
         options.lock_timeout.as_millis(),

@@ -16,6 +16,9 @@ mod predicate;
 mod read;
 mod rules;
 
+#[cfg(test)]
+mod tests;
+
 pub use catalog::{
     Catalog, Column, ColumnType, ForeignKey, Key, Kind, RowSecurity, Sequence, Table, Trigger,
 };

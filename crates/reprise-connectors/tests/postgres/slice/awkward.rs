@@ -3,7 +3,7 @@
 use super::cluster::{run, text};
 use super::world::{World, check, tenant};
 
-const TRACKER: &str = "
+pub const TRACKER: &str = "
 create table currencies (code text primary key);
 create table sites (id int primary key, name text not null);
 create table projects (id bigint generated always as identity primary key, site_id int not null references sites,
@@ -16,7 +16,7 @@ create table comments (id bigserial primary key, issue_id bigint not null refere
 create table links (from_id bigint not null references issues, to_id bigint not null references issues);
 ";
 
-const TRACKER_ROWS: &str = "
+pub const TRACKER_ROWS: &str = "
 insert into currencies values ('EUR'), ('USD');
 insert into sites select g, 'site ' || g from generate_series(1, 3) g;
 insert into projects (site_id, currency) select g % 3 + 1, 'EUR' from generate_series(1, 9) g;
@@ -29,7 +29,7 @@ insert into comments (issue_id, body) select g % 90 + 1, 'it''s \"' || g || E'\\
 insert into links select g, g % 90 + 1 from generate_series(1, 90) g;
 ";
 
-const DELETE_SITE_2: &str = "
+pub const DELETE_SITE_2: &str = "
 set session_replication_role = replica;
 delete from links where from_id in (select i.id from issues i join projects p on p.id = project_id where site_id = 2);
 delete from comments where issue_id in (select i.id from issues i join projects p on p.id = project_id where site_id = 2);

@@ -10,4 +10,5 @@ mod pgbench;
 mod rights;
 mod tables;
 mod values;
+mod versions;
 mod world;

@@ -39,8 +39,12 @@ async fn values_of_every_type_come_back() {
         run(end, ROWS).await;
     }
     let before = world.everything().await;
-    run(&mut world.now, "delete from textual where id = 2; delete from plain where id in (2, 12);
-        delete from sites where id like 'o%'").await;
+    run(
+        &mut world.now,
+        "delete from textual where id = 2; delete from plain where id in (2, 12);
+        delete from sites where id like 'o%'",
+    )
+    .await;
     world.comes_back(SITE).await;
     assert_eq!(world.everything().await, before);
 }
