@@ -202,7 +202,11 @@ mod tests {
     fn a_restored_row_may_have_a_new_version_and_nothing_else() {
         let before = row(RESTORED, "a", "10", "x");
         let check = |live: &[Row], expect: &[Kind]| {
-            assert_eq!(kinds(&[before.clone()], live, &[]), expect, "{live:?}");
+            assert_eq!(
+                kinds(std::slice::from_ref(&before), live, &[]),
+                expect,
+                "{live:?}"
+            );
         };
         check(&[row(RESTORED, "a", "99", "x")], &[]);
         check(&[row(RESTORED, "a", "99", "y")], &[Kind::Different]);
@@ -215,7 +219,11 @@ mod tests {
     fn a_neighbours_row_may_change_by_its_writers_alone() {
         let before = row(NEIGHBOUR, "a", "10", "x");
         let check = |live: &[Row], ledger: &[(&str, Option<&str>)], expect: &[Kind]| {
-            assert_eq!(kinds(&[before.clone()], live, ledger), expect, "{live:?}");
+            assert_eq!(
+                kinds(std::slice::from_ref(&before), live, ledger),
+                expect,
+                "{live:?}"
+            );
         };
         let same = [before.clone()];
         let written = [row(NEIGHBOUR, "a", "20", "x")];
@@ -241,8 +249,11 @@ mod tests {
     #[test]
     fn nothing_of_a_site_that_was_not_restored_may_be_there() {
         let row = row(GONE, "a", "10", "x");
-        assert_eq!(kinds(&[row.clone()], &[], &[]), []);
-        assert_eq!(kinds(&[row.clone()], &[row], &[]), [Kind::Revived]);
+        assert_eq!(kinds(std::slice::from_ref(&row), &[], &[]), []);
+        assert_eq!(
+            kinds(std::slice::from_ref(&row), std::slice::from_ref(&row), &[]),
+            [Kind::Revived]
+        );
     }
 
     #[test]
