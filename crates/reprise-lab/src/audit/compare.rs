@@ -1,6 +1,6 @@
 //! One table in live against the same table recovered to T. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -56,7 +56,8 @@ pub enum Kind {
 pub struct Found {
     pub restored_rows: u64,
     pub neighbour_rows: u64,
-    pub ledger_rows: u64,
+    /// Keys of neighbours' rows that the ledger decided about.
+    pub in_ledger: BTreeSet<String>,
     pub differences: Vec<Difference>,
 }
 
@@ -75,6 +76,24 @@ pub fn compare(table: &str, sides: Sides, sites: &Sites, verdicts: &Verdicts) ->
         judge(table, id, &before, &[], sites, verdicts, &mut found);
     }
     found
+        .differences
+        .extend(broken_promises(table, verdicts, &found.in_ledger));
+    found
+}
+
+/// Rows that writers made after T, and that are nowhere.
+fn broken_promises(table: &str, verdicts: &Verdicts, seen: &BTreeSet<String>) -> Vec<Difference> {
+    verdicts
+        .range((table.to_owned(), String::new())..)
+        .take_while(|((of, _), _)| of == table)
+        .filter(|((_, key), version)| version.is_some() && !seen.contains(key))
+        .map(|((_, key), _)| Difference {
+            table: table.to_owned(),
+            key: key.clone(),
+            site: None,
+            kind: Kind::NeighbourLost,
+        })
+        .collect()
 }
 
 fn by_key(rows: Vec<Row>) -> ByKey {
@@ -98,8 +117,7 @@ fn judge(
     verdicts: &Verdicts,
     found: &mut Found,
 ) {
-    let is_in =
-        |set: &std::collections::BTreeSet<i64>| site.is_some_and(|site| set.contains(&site));
+    let is_in = |set: &BTreeSet<i64>| site.is_some_and(|site| set.contains(&site));
     let kind = if is_in(&sites.restored) {
         found.restored_rows += now.len() as u64;
         restored(before, now)
@@ -109,7 +127,7 @@ fn judge(
         found.neighbour_rows += now.len() as u64;
         match verdicts.get(&(table.to_owned(), key.clone())) {
             Some(version) => {
-                found.ledger_rows += 1;
+                found.in_ledger.insert(key.clone());
                 by_ledger(version.as_deref(), now)
             }
             None => untouched(before, now),
@@ -161,8 +179,6 @@ fn by_ledger(version: Option<&str>, now: &[(String, String)]) -> Option<Kind> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     const RESTORED: i64 = 1;

@@ -118,7 +118,7 @@ async fn audit_cluster(
         summary.tables += 1;
         summary.restored_rows += found.restored_rows;
         summary.neighbour_rows += found.neighbour_rows;
-        summary.ledger_rows += found.ledger_rows;
+        summary.ledger_rows += found.in_ledger.len() as u64;
         summary.differences += found.differences.len() as u64;
         let room = SAMPLES.saturating_sub(summary.samples.len());
         summary
