@@ -6,7 +6,7 @@ use reprise_ports::{Estimate, Finding, Inspect, Inspection, Level};
 use super::options::Options;
 use super::rights::{Right, missing, needed};
 use super::session::Session;
-use super::shard::{LiveShard, Scratch};
+use super::shard::{LiveShard, Match, Scratch};
 use super::transaction::{Mode, mode, stopping_triggers};
 use crate::postgres::slice::{Catalog, Claim, Note, Slice, TableName, literal, quoted};
 
@@ -121,11 +121,36 @@ impl LiveShard {
                 return self.slice(now);
             }
         };
+        of_nobody(scratch, &known, findings).await;
         match known.fits(&self.shard) {
             Ok(()) => findings.ok("schema-drift", "every column of the slice fits into live"),
             Err(fault) => findings.add("schema-drift", Level::Error, fault.message, fault.hint),
         }
         Ok(known.slice.clone())
+    }
+}
+
+/// Counts the rows of T that belong to no site, and so stay where they are.
+async fn of_nobody(scratch: &Scratch, known: &Match, findings: &mut Findings<'_>) {
+    let rows = known.at_scratch("");
+    let tables = known.slice.tables.iter().map(|owned| &owned.table);
+    let queries: Vec<(String, String)> = tables
+        .filter_map(|table| Some((table.to_string(), rows.nobody(table)?)))
+        .collect();
+    let counted = async {
+        let mut there = scratch.connections.session().await?;
+        let counts = there.counts("counting rows of nobody", &queries).await?;
+        there.give_back();
+        Ok(counts)
+    };
+    match counted.await {
+        Err(fault) => findings.unknown("ownership", fault),
+        Ok(counts) => {
+            if let Some(named) = super::conflict::named(&counts) {
+                let message = format!("rows that belong to no site, and are not restored: {named}");
+                findings.add("ownership", Level::Warning, message, None);
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod cluster;
 mod conflicts;
 mod crash;
 mod drift;
+mod neighbours;
 mod pgbench;
 mod rights;
 mod tables;

@@ -210,3 +210,14 @@ async fn check_sees_rows_in_the_way_and_drift_and_estimates_a_site() {
     assert_eq!(estimate.live_sites, Some(2));
     assert_eq!(estimate.per_site.unwrap().rows, 11);
 }
+
+#[tokio::test]
+async fn check_counts_the_rows_of_nobody() {
+    let schema = "create table sites (id int primary key); create table t (id int primary key, site int references sites);";
+    let rows = "insert into sites values (1); insert into t select g, case when g < 3 then 1 end from generate_series(1, 10) g;";
+    let world = World::new(schema, rows, tenant("sites.id", &[])).await;
+    let findings = inspect(&world, true).await;
+    let told =
+        |f: &&Finding| f.message == "rows that belong to no site, and are not restored: t: 8";
+    assert_eq!(findings.iter().filter(told).count(), 1, "{findings:?}");
+}

@@ -11,6 +11,7 @@ use reprise_ports::{Context, Progress};
 use serde_json::{Map, Value};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Cluster, connect, run, text};
@@ -164,6 +165,8 @@ pub struct Recorder {
     pub cancel_at: Option<&'static str>,
     /// Fails the mark, as a coordinator does that is superseded.
     pub refuse_mark: bool,
+    /// Stands still at the mark: says so by the first, goes on by the second.
+    pub hold_mark: Option<(Notify, Notify)>,
 }
 
 #[async_trait]
@@ -183,6 +186,10 @@ impl Context for Recorder {
 
     async fn mark(&self, mark: Value) -> Result<(), Fault> {
         self.marks.lock().unwrap().push(mark);
+        if let Some((reached, go_on)) = &self.hold_mark {
+            reached.notify_one();
+            go_on.notified().await;
+        }
         match self.refuse_mark {
             true => Err(Fault::permanent("the journal is not ours any more")),
             false => Ok(()),
