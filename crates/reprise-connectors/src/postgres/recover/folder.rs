@@ -19,6 +19,13 @@ use serde::{Deserialize, Serialize};
 
 use super::lsn::Lsn;
 
+const LOCK: &str = "lock";
+const MARKER: &str = "marker.json";
+/// The next marker, while it is written.
+const DRAFT: &str = "marker.json.new";
+/// The marker of a folder whose content is being deleted.
+const RETIRED: &str = "marker.old";
+
 /// Version of `marker.json`.
 const VERSION: u32 = 1;
 
@@ -116,7 +123,7 @@ impl Folder {
         if !path.exists() {
             return Ok(None);
         }
-        let place = path.join("lock");
+        let place = path.join(LOCK);
         let mut lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -175,8 +182,8 @@ impl Folder {
 
     /// Durable when it returns: it claims that the rest is there.
     pub fn write_marker(&self, marker: &Marker) -> Result<(), Fault> {
-        let place = self.path.join("marker.json");
-        let draft = self.path.join("marker.json.new");
+        let place = self.path.join(MARKER);
+        let draft = self.path.join(DRAFT);
         let text = serde_json::to_vec_pretty(marker).expect("a marker is plain data");
         File::create(&draft)
             .and_then(|mut file| {
@@ -187,17 +194,24 @@ impl Folder {
             .map_err(|error| refuse("write", &place, &error))
     }
 
-    /// Deletes everything but the lock and the marker. Refused for a folder
-    /// that holds something and is not marked as ours.
+    /// Deletes everything but the lock and a sign that the folder is ours.
+    /// Refused for a folder that holds something and has no such sign.
+    ///
+    /// The marker is retired first, by a rename that even a full disk allows:
+    /// a folder that is half deleted must never look ready.
     pub fn wipe(&self) -> Result<(), Fault> {
-        let marked = self.path.join("marker.json").exists();
+        let (marker, retired) = (self.path.join(MARKER), self.path.join(RETIRED));
+        if marker.exists() {
+            fs::rename(&marker, &retired).map_err(|error| refuse("rename", &marker, &error))?;
+        }
+        let ours = retired.exists();
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            if name == "lock" || name == "marker.json" {
+            if name == LOCK || name == RETIRED {
                 continue;
             }
             let path = entry.path();
-            if !marked && name != "marker.json.new" {
+            if !ours && name != DRAFT {
                 return Err(Fault::refused(format!(
                     "{} holds `{}` and no marker of ours; it is left alone",
                     self.path.display(),
@@ -210,11 +224,11 @@ impl Folder {
         Ok(())
     }
 
-    /// Deletes the folder. The marker goes last, so that a deletion that was
-    /// cut off can be repeated.
+    /// Deletes the folder. The sign that it is ours goes last, so that a
+    /// deletion that was cut off can be repeated.
     pub fn delete(self) -> Result<(), Fault> {
         self.wipe()?;
-        for name in ["marker.json", "lock"] {
+        for name in [RETIRED, LOCK] {
             let path = self.path.join(name);
             remove(&path).map_err(|error| refuse("delete", &path, &error))?;
         }
@@ -226,7 +240,7 @@ impl Folder {
 
 /// Looks without taking the folder.
 pub fn read_marker(folder: &Path) -> Option<Marker> {
-    let text = fs::read(folder.join("marker.json")).ok()?;
+    let text = fs::read(folder.join(MARKER)).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
@@ -291,6 +305,20 @@ mod tests {
         folder.delete().unwrap();
         assert!(!path.exists());
         assert_eq!(Folder::take_existing(&path).unwrap().map(|_| ()), None);
+    }
+
+    #[test]
+    fn a_wiped_folder_is_ours_still_and_never_looks_ready() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::take(&root.path().join("s")).unwrap();
+        folder.write_marker(&marker()).unwrap();
+        folder.wipe().unwrap();
+        assert_eq!(folder.marker(), None);
+        fs::create_dir(folder.data()).unwrap();
+        folder.wipe().unwrap();
+        assert!(!folder.data().exists());
+        folder.delete().unwrap();
+        assert!(!root.path().join("s").exists());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection, Row};
 use tokio_util::sync::CancellationToken;
 
 use super::fault;
-use super::folder::Folder;
+use super::folder::{Folder, State};
 use super::log;
 use super::lsn::Lsn;
 
@@ -215,14 +215,26 @@ impl Replay<'_> {
     }
 }
 
-/// Why the server ended, from its log.
-pub fn explain(folder: &Folder, text: &str, status: &str) -> Fault {
+/// Why the server ended, from its log. A full disk is emptied again of what
+/// an unfinished recovery has written.
+fn explain(folder: &Folder, text: &str, status: &str) -> Fault {
     if log::ran_out_of_space(text) {
         let free = super::copy::free_space(folder.path()).unwrap_or(0);
+        let unfinished = folder
+            .marker()
+            .is_some_and(|marker| marker.state == State::Building);
+        if unfinished && let Err(fault) = folder.wipe() {
+            tracing::warn!(%fault, "the scratch folder was not emptied");
+        }
         return super::copy::no_space(folder.path(), None, free);
     }
     let reasons = log::fatals(text);
     match reasons.last() {
+        // The backup ended later in the second that its label names.
+        Some(reason) if reason.contains("before consistent recovery point") => {
+            Fault::refused("the target time is before the backup's end, within its last second")
+                .hint("a moment one second later can be reached; or name an older backup")
+        }
         // The children of a server that was killed take a moment to notice.
         Some(reason) if reason.contains("pre-existing shared memory") => {
             Fault::temporary(format!("the scratch server cannot start yet: {reason}"))
@@ -307,4 +319,54 @@ async fn promote(
         .await
         .map_err(|error| Fault::permanent(format!("cannot log in to scratch: {error}")))?;
     Ok((connection, name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use reprise_model::FaultKind;
+
+    use super::*;
+    use crate::postgres::recover::folder::{BackupId, Marker};
+
+    #[test]
+    fn the_log_tells_why_a_server_ended() {
+        let check = |line: &str, kind: FaultKind, words: &str| {
+            let root = tempfile::tempdir().unwrap();
+            let folder = Folder::take(&root.path().join("s")).unwrap();
+            let fault = explain(&folder, &format!("x [1] {line}"), "exit 1");
+            assert_eq!(fault.kind, kind, "{line}");
+            assert!(fault.message.contains(words), "{fault}");
+        };
+        check(
+            "FATAL:  requested recovery stop point is before consistent recovery point",
+            FaultKind::Refused,
+            "last second",
+        );
+        check(
+            "FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use",
+            FaultKind::Temporary,
+            "cannot start yet",
+        );
+        check("FATAL:  out of luck", FaultKind::Permanent, "out of luck");
+        check("LOG:  hello", FaultKind::Temporary, "exit 1");
+    }
+
+    #[test]
+    fn a_disk_that_fills_up_during_the_replay_is_emptied_again() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::take(&root.path().join("s")).unwrap();
+        let backup = BackupId {
+            system_id: "7".into(),
+            start: Lsn(1),
+            major: 15,
+        };
+        let marker = Marker::building(Timestamp::from_micros(1), backup);
+        folder.write_marker(&marker).unwrap();
+        std::fs::create_dir(folder.data()).unwrap();
+        let log = "x [1] FATAL:  could not write to file \"pg_wal/x\": No space left on device";
+        let fault = explain(&folder, log, "exit 1");
+        assert_eq!(fault.kind, FaultKind::Refused);
+        assert!(fault.message.contains("too little space"), "{fault}");
+        assert!(!folder.data().exists());
+    }
 }
