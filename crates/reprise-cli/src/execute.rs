@@ -93,15 +93,12 @@ fn outstanding(report: &Report, job: &Job, printer: &Printer) {
             "`reprise{flags} retry {run}` tries failed tasks again"
         ));
     }
-    let exit = reprise_report::exit(report);
-    let ended = report.totals.tasks.ended() == report.totals.tasks.total;
-    if exit == Exit::Outstanding || !ended {
-        printer.hint(&format!("`{}` continues it", resume_command(job)));
-    }
     if report.halted.is_some() {
-        printer.hint(&format!(
-            "`reprise{flags} continue {run}` lifts the halt, before the resume"
-        ));
+        printer.hint(&format!("`reprise{flags} continue {run}` lifts the halt"));
+    }
+    let ended = report.totals.tasks.ended() == report.totals.tasks.total;
+    if !ended {
+        printer.hint(&format!("`{}` continues it", resume_command(job)));
     }
 }
 

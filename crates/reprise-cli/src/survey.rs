@@ -162,18 +162,13 @@ pub async fn inspect(
 
 /// Stops at what would make the restore fail; tells what the operator should know.
 pub fn judge(inspected: &Inspected, printer: &Printer) -> Result<(), Failure> {
-    let shown =
-        |finding: &Finding| format!("{}@{}: {}", finding.store, finding.shard, finding.message);
     for finding in &inspected.findings {
         match finding.level {
-            Level::Ok | Level::Error => {}
+            Level::Ok | Level::Unknown | Level::Error => {}
             Level::Warning => printer.warning(&shown(finding), finding.hint.as_deref()),
-            Level::Unknown => printer.warning(
-                &format!("could not look: {}", shown(finding)),
-                finding.hint.as_deref(),
-            ),
         }
     }
+    tell_unknown(&inspected.findings, printer);
     let errors: Vec<_> = inspected
         .findings
         .iter()
@@ -187,6 +182,33 @@ pub fn judge(inspected: &Inspected, printer: &Printer) -> Result<(), Failure> {
         failure.facts.push((finding.check.clone(), shown(finding)));
         failure.hints.extend(finding.hint.clone());
     }
+    failure.hints.sort();
     failure.hints.dedup();
     Err(failure)
+}
+
+/// One line for what could not be looked at on any number of shards.
+fn tell_unknown(findings: &[Finding], printer: &Printer) {
+    let mut shards: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for finding in findings {
+        if finding.level == Level::Unknown {
+            let place = format!("{}@{}", finding.store, finding.shard);
+            let same = (finding.check.as_str(), finding.message.as_str());
+            shards.entry(same).or_default().push(place);
+        }
+    }
+    for ((check, message), places) in shards {
+        let others = match places.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        printer.talk(&format!(
+            "not looked at yet: {check} on {}{others}: {message}",
+            places[0]
+        ));
+    }
+}
+
+fn shown(finding: &Finding) -> String {
+    format!("{}@{}: {}", finding.store, finding.shard, finding.message)
 }

@@ -153,7 +153,7 @@ impl Status {
         )?;
         writeln!(
             out,
-            "  moved        {} rows, {}",
+            "  restored     {} rows, {}",
             format::count(self.rows),
             format::bytes(self.bytes)
         )?;

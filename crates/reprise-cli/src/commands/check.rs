@@ -15,9 +15,11 @@ use crate::{compile, inputs, survey};
 /// Look at everything that can be known before starting, and change nothing
 ///
 /// Files, connections, rights, backups that reach T, drift of the schema,
-/// tables that nobody owns, space. Every finding says what was looked at.
-/// Exit code 0: in order. 3: a file is invalid. 8: something would make the
-/// restore fail, or could not be looked at.
+/// tables that nobody owns, space. Every finding says what was looked at; `-v`
+/// and `--json` show those that are in order too. What cannot be looked at
+/// before the recovery is said to be unknown, and is looked at after it.
+/// Exit code 0: no error. 3: a file is invalid. 8: something would make the
+/// restore fail.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   reprise check -e estate.yaml
@@ -80,9 +82,9 @@ impl Check {
             findings: inspected.findings,
             lint,
         };
-        printer.data(&checked, || text(&checked));
+        printer.data(&checked, || text(&checked, global.verbose > 0));
         compile::stop_at_errors(&checked.lint)?;
-        Ok(if checked.errors + checked.unknown > 0 {
+        Ok(if checked.errors > 0 {
             Exit::Refused
         } else {
             Exit::Success
@@ -90,39 +92,63 @@ impl Check {
     }
 }
 
-fn text(checked: &Checked) -> String {
+fn text(checked: &Checked, every: bool) -> String {
     let mut text = String::new();
-    for finding in &checked.findings {
+    let mut rest = checked.findings.as_slice();
+    while let Some(first) = rest.first() {
+        let same =
+            |finding: &&Finding| finding.store == first.store && finding.shard == first.shard;
+        let (shard, others) = rest.split_at(rest.iter().take_while(same).count());
+        of_shard(shard, every, &mut text);
+        rest = others;
+    }
+    for warning in &checked.lint {
+        line("runbook", warning.code, &warning.message, &mut text);
+        hint(warning.hint.as_deref(), &mut text);
+    }
+    text.push_str(&format!(
+        "{}: {}, {}, {} could not be looked at\n",
+        checked.estate,
+        format::plural(checked.errors as u64, "error"),
+        format::plural(checked.warnings as u64, "warning"),
+        checked.unknown,
+    ));
+    text
+}
+
+/// What is in order is named in one line, unless every finding is asked for.
+fn of_shard(findings: &[Finding], every: bool, text: &mut String) {
+    let Some(first) = findings.first() else {
+        return;
+    };
+    text.push_str(&format!("{}@{}\n", first.store, first.shard));
+    let mut fine: Vec<&str> = Vec::new();
+    for finding in findings {
         let level = match finding.level {
+            Level::Ok if !every => {
+                fine.push(&finding.check);
+                continue;
+            }
             Level::Ok => "ok",
             Level::Warning => "warning",
             Level::Unknown => "unknown",
             Level::Error => "error",
         };
-        let place = format!("{}@{}", finding.store, finding.shard);
-        text.push_str(&format!(
-            "{level:<8} {place:<20} {:<16} {}\n",
-            finding.check, finding.message
-        ));
-        if let Some(hint) = &finding.hint {
-            text.push_str(&format!("         hint: {hint}\n"));
-        }
+        line(level, &finding.check, &finding.message, text);
+        hint(finding.hint.as_deref(), text);
     }
-    for warning in &checked.lint {
-        text.push_str(&format!(
-            "runbook  {:<20} {}\n",
-            warning.code, warning.message
-        ));
-        if let Some(hint) = &warning.hint {
-            text.push_str(&format!("         hint: {hint}\n"));
-        }
+    fine.dedup();
+    if !fine.is_empty() {
+        text.push_str(&format!("  ok       {}\n", fine.join(", ")));
     }
-    text.push_str(&format!(
-        "{}: {}, {} could not be looked at, {}\n",
-        checked.estate,
-        format::plural(checked.errors as u64, "error"),
-        checked.unknown,
-        format::plural(checked.warnings as u64, "warning"),
-    ));
-    text
+}
+
+fn line(level: &str, check: &str, message: &str, text: &mut String) {
+    text.push_str(&format!("  {level:<8} {check:<16} {message}\n"));
+}
+
+fn hint(hint: Option<&str>, text: &mut String) {
+    if let Some(hint) = hint {
+        text.push_str(&format!("           hint: {hint}\n"));
+    }
 }

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reprise_model::{
-    AttemptEnd, AttemptId, Command, Entry, Event, FaultKind, Halt, Owner, Plan, RunEnd, TaskIx,
-    TaskState, Timestamp, Volume,
+    Action, AttemptEnd, AttemptId, Command, Entry, Event, FaultKind, Halt, Owner, Plan, RunEnd,
+    TaskIx, TaskState, Timestamp, Volume,
 };
 use serde::{Deserialize, Serialize};
 
@@ -234,7 +234,7 @@ impl Fold {
         if self.under_way.contains(&task) {
             self.phase_mut(task).finish(at);
         }
-        let is_check = self.plan.step_of(task).action.is_check();
+        let action = self.plan.step_of(task).action;
         let record = &mut self.records[task.get()];
         record.again = again;
         let (state, tainted) = match end {
@@ -242,7 +242,9 @@ impl Fold {
                 let done = matches!(end, AttemptEnd::Done(_));
                 record.end = Some(at);
                 record.reason = None;
-                self.moved += outcome.volume;
+                if action == Action::Restore {
+                    self.moved += outcome.volume;
+                }
                 record.outcome = Some(Box::new(outcome.clone()));
                 (
                     if done {
@@ -265,7 +267,7 @@ impl Fold {
                 match (again, fault.kind) {
                     (Some(_), _) => (TaskState::Queued, false),
                     (None, FaultKind::Cancelled) => (TaskState::Cancelled, false),
-                    (None, _) => (TaskState::Failed, !is_check),
+                    (None, _) => (TaskState::Failed, !action.is_check()),
                 }
             }
         };
@@ -394,11 +396,12 @@ impl Fold {
         self.gates.iter().copied()
     }
 
-    /// Rows and bytes of finished tasks and of attempts under way.
+    /// Rows and bytes brought back, by restores that ended or are under way.
     pub fn moved(&self) -> Volume {
         let mut sum = self.moved;
         for task in self.under_way() {
-            if let Some(progress) = &self.record(task).progress {
+            let restores = self.plan.step_of(task).action == Action::Restore;
+            if let (true, Some(progress)) = (restores, &self.record(task).progress) {
                 sum += progress.volume;
             }
         }

@@ -3,8 +3,9 @@
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reprise_model::{Entry, Timestamp};
 
+use super::Display;
 use super::lines::{self, Tone};
-use super::{Display, screen};
+use super::screen::{self, Row};
 use crate::fold::Fold;
 
 pub struct Bars {
@@ -25,20 +26,33 @@ impl Bars {
         }
     }
 
-    /// Rows come and go; bars are kept by place.
-    fn fit(&mut self, rows: usize) {
-        while self.bars.len() > rows {
+    /// Rows come and go; bars are kept by place, and filled before they are
+    /// shown.
+    fn show(&mut self, rows: Vec<Row>) {
+        while self.bars.len() > rows.len() {
             if let Some(bar) = self.bars.pop() {
                 bar.finish_and_clear();
                 self.multi.remove(&bar);
             }
         }
-        while self.bars.len() < rows {
-            let bar = self.multi.add(ProgressBar::new(0));
-            bar.set_style(self.style.clone());
-            self.bars.push(bar);
+        for (place, row) in rows.into_iter().enumerate() {
+            match self.bars.get(place) {
+                Some(bar) => fill(bar, row),
+                None => {
+                    let bar = ProgressBar::hidden().with_style(self.style.clone());
+                    fill(&bar, row);
+                    self.bars.push(self.multi.add(bar));
+                }
+            }
         }
     }
+}
+
+fn fill(bar: &ProgressBar, row: Row) {
+    bar.set_prefix(row.label);
+    bar.set_length(row.length);
+    bar.set_message(row.message);
+    bar.set_position(row.position);
 }
 
 impl Display for Bars {
@@ -51,18 +65,11 @@ impl Display for Bars {
     }
 
     fn refresh(&mut self, fold: &Fold, now: Timestamp) {
-        let rows = screen::rows(fold, now);
-        self.fit(rows.len());
-        for (bar, row) in self.bars.iter().zip(rows) {
-            bar.set_prefix(row.label);
-            bar.set_length(row.length);
-            bar.set_message(row.message);
-            bar.set_position(row.position);
-        }
+        self.show(screen::rows(fold, now));
     }
 
     fn finish(&mut self, _fold: &Fold) {
-        self.fit(0);
+        self.show(Vec::new());
         let _ = self.multi.clear();
     }
 }

@@ -50,11 +50,17 @@ fn head(out: &mut String, report: &Report) -> fmt::Result {
         ("Sites", format!("{} of {}", states(report), totals.sites)),
         (
             "Recovery time (RTA)",
-            format!("{rta}, {}", objective(objectives.rto, objectives.rto_met)),
+            format!(
+                "{rta}, {}",
+                objective(objectives.rto, totals.rta_seconds, objectives.rto_met)
+            ),
         ),
         (
             "Data lost (RPA)",
-            format!("{rpa}, {}", objective(objectives.rpo, objectives.rpo_met)),
+            format!(
+                "{rpa}, {}",
+                objective(objectives.rpo, totals.rpa_seconds, objectives.rpo_met)
+            ),
         ),
         (
             "Skew between stores",

@@ -41,7 +41,7 @@ fn facts(out: &mut String, report: &Report) -> fmt::Result {
             format!(
                 "{} ({})",
                 format::maybe_seconds(totals.rta_seconds),
-                objective(objectives.rto, objectives.rto_met)
+                objective(objectives.rto, totals.rta_seconds, objectives.rto_met)
             ),
         ),
         (
@@ -49,7 +49,7 @@ fn facts(out: &mut String, report: &Report) -> fmt::Result {
             format!(
                 "{} ({})",
                 format::maybe_seconds(totals.rpa_seconds),
-                objective(objectives.rpo, objectives.rpo_met)
+                objective(objectives.rpo, totals.rpa_seconds, objectives.rpo_met)
             ),
         ),
         (

@@ -49,20 +49,23 @@ fn states(report: &Report) -> String {
     }
 }
 
-/// `30m 00s: met`.
-fn objective(limit: Option<reprise_model::Elapsed>, met: Option<bool>) -> String {
-    let Some(limit) = limit else {
+/// `objective 30m 00s: met`. A recovery time within its limit is a miss all
+/// the same when a site was given up.
+fn objective(
+    limit: Option<reprise_model::Elapsed>,
+    worst: Option<f64>,
+    met: Option<bool>,
+) -> String {
+    let Some(limit) = limit.map(|limit| limit.0.as_secs_f64()) else {
         return "no objective".to_owned();
     };
-    let verdict = match met {
-        Some(true) => "met",
-        Some(false) => "missed",
-        None => "not known yet",
+    let verdict = match (met, worst) {
+        (Some(true), _) => "met",
+        (Some(false), Some(worst)) if worst > limit => "missed",
+        (Some(false), _) => "missed, sites failed",
+        (None, _) => "not known yet",
     };
-    format!(
-        "objective {}: {verdict}",
-        format::seconds(limit.0.as_secs_f64())
-    )
+    format!("objective {}: {verdict}", format::seconds(limit))
 }
 
 /// The checks of a site that are not a pass.

@@ -44,13 +44,13 @@ fn head(out: &mut String, report: &Report) -> fmt::Result {
         out,
         "  RTA          {}  ({})",
         format::maybe_seconds(totals.rta_seconds),
-        objective(objectives.rto, objectives.rto_met)
+        objective(objectives.rto, totals.rta_seconds, objectives.rto_met)
     )?;
     writeln!(
         out,
         "  RPA          {}  ({})",
         format::maybe_seconds(totals.rpa_seconds),
-        objective(objectives.rpo, objectives.rpo_met)
+        objective(objectives.rpo, totals.rpa_seconds, objectives.rpo_met)
     )?;
     writeln!(
         out,
