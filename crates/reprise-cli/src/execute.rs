@@ -47,7 +47,14 @@ pub async fn perform(job: Job, printer: &Printer) -> Result<Exit, Failure> {
                 exit
             })
         }
-        Err(error) => Err(hints::run(error).hint(format!("`{again}` continues it"))),
+        Err(error) => {
+            let failure = hints::run(error);
+            // A run that is in other hands needs no second coordinator.
+            Err(match failure.exit {
+                Exit::Refused => failure,
+                _ => failure.hint(format!("`{again}` continues it")),
+            })
+        }
     }
 }
 

@@ -72,7 +72,7 @@ fn one_site_fails_and_a_retry_brings_it_back() {
 }
 
 #[test]
-fn a_signal_ends_the_run_in_order_and_names_the_way_on() {
+fn a_run_is_in_one_hand_and_a_signal_ends_it_in_order() {
     let sandbox = Sandbox::new();
     sandbox.write(
         "runbook.yaml",
@@ -92,6 +92,9 @@ fn a_signal_ends_the_run_in_order_and_names_the_way_on() {
         let read = stderr.read_line(&mut seen).expect("lines");
         assert_ne!(read, 0, "the run ended early: {seen}");
     }
+    let second = sandbox.run(&["resume"]);
+    assert_eq!(second.code, Some(8), "{second}");
+    snapshot("second-coordinator", &sandbox, &second);
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal is sent");
     std::io::Read::read_to_string(&mut stderr, &mut seen).expect("the rest");

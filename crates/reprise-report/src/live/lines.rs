@@ -255,3 +255,75 @@ fn commanded(fold: &Fold, command: &Command) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use reprise_model::{FaultKind, RunEnd};
+
+    use super::*;
+    use crate::Monitor;
+    use crate::fixture::{Story, at, failed, plan, recovered};
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("nobody panics here").extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Page {
+        fn text(&self) -> String {
+            let bytes = self.0.lock().expect("nobody panics here");
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+    }
+
+    fn shown(story: &Story, sites: u32) -> String {
+        let page = Page::default();
+        let lines = Box::new(Lines::new(Box::new(page.clone())));
+        let mut monitor = Monitor::new(Arc::new(plan(sites)), Some(lines));
+        monitor.entries(&story.entries);
+        // The same entries again say nothing new.
+        monitor.entries(&story.entries);
+        monitor.refresh(at(100_000));
+        monitor.finish();
+        page.text()
+    }
+
+    #[test]
+    fn each_event_that_matters_is_told_once() {
+        let mut story = Story::begin();
+        story.run(0, recovered(2)).site(0).stop(RunEnd::Finished);
+        insta::assert_snapshot!(shown(&story, 2));
+    }
+
+    #[test]
+    fn routine_is_bounded_and_alarms_are_not() {
+        let mut story = Story::begin();
+        story.run(0, recovered(2));
+        for site in 0..100 {
+            let attempt = story.start(3 * site + 1);
+            let again = Some(at(500));
+            story.end(attempt, failed(FaultKind::Temporary), again);
+        }
+        for site in 0..30 {
+            let attempt = story.start(3 * site + 1);
+            story.end(attempt, failed(FaultKind::Permanent), None);
+        }
+        let text = shown(&story, 100);
+        let lines = |needle: &str| text.lines().filter(|line| line.contains(needle)).count();
+        assert_eq!(lines("failed: table"), 30, "{text}");
+        let routine = lines("tried again at");
+        assert!(routine <= 10, "{routine} routine lines");
+        assert_eq!(lines("... and "), 1, "{text}");
+    }
+}

@@ -91,3 +91,44 @@ fn shard(fold: &Fold, task: TaskIx) -> Row {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reprise_model::Volume;
+
+    use super::*;
+    use crate::fixture::{Story, at, plan, recovered};
+
+    #[test]
+    fn bars_show_the_whole_the_open_waves_and_the_shards_under_way() {
+        let labels = |rows: &[Row]| {
+            let label = |row: &Row| format!("{} {}/{}", row.label, row.position, row.length);
+            rows.iter().map(label).collect::<Vec<_>>()
+        };
+        let mut story = Story::begin();
+        let attempt = story.start(0);
+        let mut fold = story.fold(plan(2));
+        let volume = Volume {
+            rows: 0,
+            bytes: 5_000,
+        };
+        fold.progress(attempt, volume, Some(0.5), Some("replaying WAL"));
+        let rows_now = rows(&fold, at(110));
+        assert_eq!(
+            labels(&rows_now),
+            ["tasks 0/7", "wave 1 0/1", "wave 2 0/1", "issues@s01 50/100"]
+        );
+        assert_eq!(rows_now[3].message, "replaying WAL  5.0 kB");
+        assert!(rows_now[0].message.ends_with("time left not known yet"));
+
+        let mut story = Story::begin();
+        story.run(0, recovered(2)).site(0);
+        let rows_now = rows(&story.fold(plan(2)), at(150));
+        assert_eq!(labels(&rows_now), ["tasks 4/7", "wave 2 0/1"]);
+        assert!(
+            rows_now[0]
+                .message
+                .starts_with("1,000 rows  100.0 kB  about")
+        );
+    }
+}
