@@ -4,9 +4,10 @@
 //!
 //! Without URLs it starts two private clusters. Both ends get 20 sites with an
 //! equal share of rows of about 160 bytes and one index on the site's id; one
-//! site is deleted from live and put back again and again, by each of the two
-//! ways in turn. A restore also looks for rows in the way, checks foreign keys
-//! and commits; the pipe only copies.
+//! site is deleted from live and put back again and again, by each of three
+//! ways in turn: a pipe whose foreign keys the server checks row by row, one in
+//! replica mode that checks nothing, and a restore, which looks for rows in the
+//! way, checks foreign keys and commits with a mark.
 
 use std::path::Path;
 use std::process::Command;
@@ -79,10 +80,13 @@ async fn main() -> Result<(), AnyError> {
     };
     let shard = LiveShard::new("bench".into(), "s".into(), tenant, now_options, 2);
     let scratch = shard.scratch(then_options, 2);
-    let (mut piped, mut restored, mut volume) = (Vec::new(), Vec::new(), Volume::default());
+    let (mut piped, mut unchecked, mut restored) = (Vec::new(), Vec::new(), Vec::new());
+    let mut volume = Volume::default();
     for _ in 0..arguments.rounds {
         clear(&mut live).await?;
-        piped.push(pipe(&then, &now)?);
+        piped.push(pipe(&then, &now, "")?);
+        clear(&mut live).await?;
+        unchecked.push(pipe(&then, &now, "-c session_replication_role=replica")?);
         clear(&mut live).await?;
         let start = Instant::now();
         let outcome = shard
@@ -91,13 +95,16 @@ async fn main() -> Result<(), AnyError> {
         restored.push(start.elapsed());
         volume = outcome.volume;
     }
-    report("psql copy | psql copy", median(&mut piped), volume);
-    report("reprise restore", median(&mut restored), volume);
-    println!(
-        "ratio {:.2} of the pipe's speed, {} rounds",
-        median(&mut piped).as_secs_f64() / median(&mut restored).as_secs_f64(),
-        arguments.rounds
-    );
+    let restore = median(&mut restored);
+    for (what, mut times) in [
+        ("psql copy | psql copy", piped),
+        ("the same, keys unchecked", unchecked),
+        ("reprise restore", restored),
+    ] {
+        let time = median(&mut times);
+        let ratio = time.as_secs_f64() / restore.as_secs_f64();
+        report(what, time, volume, ratio);
+    }
     Ok(())
 }
 
@@ -228,17 +235,18 @@ async fn clear(live: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 /// What a script would do: one pipe a table, parents first.
-fn pipe(then: &str, now: &str) -> Result<Duration, AnyError> {
+fn pipe(then: &str, now: &str, settings: &str) -> Result<Duration, AnyError> {
     let start = Instant::now();
     for (table, key) in [("sites", "id"), ("items", "site_id")] {
         let script = format!(
             "psql -X -q -d \"$THEN\" -c 'copy (select * from {table} where {key} = {SITE}) to stdout (format binary)' |
-             psql -X -q -d \"$NOW\" -c 'copy {table} from stdin (format binary)'"
+             PGOPTIONS=\"$SETTINGS\" psql -X -q -d \"$NOW\" -c 'copy {table} from stdin (format binary)'"
         );
         let status = Command::new("sh")
             .args(["-c", &script])
             .env("THEN", then)
             .env("NOW", now)
+            .env("SETTINGS", settings)
             .status()?;
         if !status.success() {
             return Err("the pipe failed".into());
@@ -252,10 +260,11 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-fn report(what: &str, time: Duration, volume: Volume) {
+/// `ratio`: the restore's speed as a multiple of this way's.
+fn report(what: &str, time: Duration, volume: Volume, ratio: f64) {
     let seconds = time.as_secs_f64();
     println!(
-        "{what:<24} {seconds:>7.2} s  {:>7.1} MB/s  {:>9.0} rows/s",
+        "{what:<25} {seconds:>7.2} s  {:>7.1} MB/s  {:>9.0} rows/s  restore / this {ratio:.2}",
         volume.bytes as f64 / 1e6 / seconds,
         volume.rows as f64 / seconds
     );
