@@ -4,7 +4,7 @@
 use reprise_model::{Fault, FaultKind};
 use sqlx::postgres::PgDatabaseError;
 
-use super::restore::Work;
+use super::load::Work;
 use super::session::Session;
 use crate::postgres::slice::{SiteRows, Slice, TableName};
 

@@ -1,26 +1,27 @@
 //! What can be known about a live end before anything is started.
 
-use reprise_model::{Fault, FaultKind, Volume};
+use reprise_model::{Fault, FaultKind};
 use reprise_ports::{Estimate, Finding, Inspect, Inspection, Level};
 
-use super::options::Options;
-use super::rights::{Right, missing, needed};
-use super::session::Session;
+use super::estimate::estimate;
 use super::shard::{LiveShard, Match, Scratch};
-use super::transaction::{Mode, mode, stopping_triggers};
-use crate::postgres::slice::{Catalog, Claim, Note, Slice, TableName, literal, quoted};
-
-/// The major versions that are known to work.
-const KNOWN: std::ops::RangeInclusive<u32> = 13..=18;
+use super::survey;
+use crate::postgres::slice::{Catalog, Note, Slice};
 
 /// Findings about one shard, as they come up.
-struct Findings<'a> {
+pub struct Findings<'a> {
     shard: &'a LiveShard,
     all: Vec<Finding>,
 }
 
 impl Findings<'_> {
-    fn add(&mut self, check: &str, level: Level, message: impl Into<String>, hint: Option<String>) {
+    pub fn add(
+        &mut self,
+        check: &str,
+        level: Level,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
         self.all.push(Finding {
             check: check.to_owned(),
             level,
@@ -31,12 +32,12 @@ impl Findings<'_> {
         });
     }
 
-    fn ok(&mut self, check: &str, message: impl Into<String>) {
+    pub fn ok(&mut self, check: &str, message: impl Into<String>) {
         self.add(check, Level::Ok, message, None);
     }
 
     /// What could not be looked at.
-    fn unknown(&mut self, check: &str, fault: Fault) {
+    pub fn unknown(&mut self, check: &str, fault: Fault) {
         self.add(check, Level::Unknown, fault.message, fault.hint);
     }
 }
@@ -70,7 +71,7 @@ impl LiveShard {
                 return None;
             }
         };
-        connection(&mut live, self.live.wants_tls(), findings).await;
+        survey::connection(&mut live, self.live.wants_tls(), findings).await;
         // Given back, because what follows takes one of its own: with both
         // held, a few inspections at once could wait for each other.
         live.give_back();
@@ -81,7 +82,7 @@ impl LiveShard {
                 return None;
             }
         };
-        version(now.major, findings);
+        survey::version(now.major, findings);
         let slice = match self.owned(scratch, &now, findings).await {
             Ok(slice) => slice,
             Err(fault) => {
@@ -91,10 +92,10 @@ impl LiveShard {
         };
         ownership(&slice, findings);
         let mut live = self.live.session().await.ok()?;
-        permission(&mut live, &slice, &now, findings).await;
-        row_security(&mut live, &slice, &now, findings).await;
-        replica(&mut live, &slice, &now, findings).await;
-        in_the_way(&mut live, inspect, &slice, &now, findings).await;
+        survey::permission(&mut live, &slice, &now, findings).await;
+        survey::row_security(&mut live, &slice, &now, findings).await;
+        survey::replica(&mut live, &slice, &now, findings).await;
+        survey::in_the_way(&mut live, inspect, &slice, &now, findings).await;
         let estimate = estimate(&mut live, &slice, &now).await;
         live.give_back();
         estimate.ok()
@@ -154,63 +155,6 @@ async fn of_nobody(scratch: &Scratch, known: &Match, findings: &mut Findings<'_>
     }
 }
 
-async fn connection(live: &mut Session<'_>, wants_tls: bool, findings: &mut Findings<'_>) {
-    let doing = "looking at the connection";
-    let sql = "select coalesce((select ssl from pg_catalog.pg_stat_ssl where pid = pg_backend_pid()), false),
-                      inet_client_addr() is null or inet_client_addr() <<= '127.0.0.0/8' or inet_client_addr() = '::1',
-                      current_user::text, pg_is_in_recovery()";
-    let row = match live.row(doing, sql.to_owned()).await {
-        Ok(row) => row,
-        Err(fault) => return findings.unknown("connection", fault),
-    };
-    let flag = |at| live.get::<bool>(doing, &row, at).unwrap_or_default();
-    let (encrypted, near, standby) = (flag(0), flag(1), flag(3));
-    let user: String = live.get(doing, &row, 2).unwrap_or_default();
-    match standby {
-        true => findings.add(
-            "connection",
-            Level::Error,
-            format!("{} is a standby, and takes no rows", live.end()),
-            Some("give the URL of the primary".to_owned()),
-        ),
-        false => findings.ok("connection", format!("connected as {user}")),
-    }
-    match (encrypted, near) {
-        (true, _) => findings.ok("tls", "the connection is encrypted"),
-        (false, true) => findings.ok("tls", "not encrypted; the server is on this machine"),
-        (false, false) => findings.add(
-            "tls",
-            Level::Warning,
-            "the connection to a server elsewhere is not encrypted",
-            Some("add `?sslmode=verify-full` to the URL".to_owned()),
-        ),
-    }
-    if encrypted && !wants_tls {
-        findings.add(
-            "tls",
-            Level::Warning,
-            "the URL would also take a connection that is not encrypted",
-            Some("add `?sslmode=verify-full` to the URL".to_owned()),
-        );
-    }
-}
-
-fn version(major: u32, findings: &mut Findings<'_>) {
-    match KNOWN.contains(&major) {
-        true => findings.ok("version", format!("PostgreSQL {major}")),
-        false => findings.add(
-            "version",
-            Level::Error,
-            format!(
-                "PostgreSQL {major} is not one of {} to {}",
-                KNOWN.start(),
-                KNOWN.end()
-            ),
-            None,
-        ),
-    }
-}
-
 fn ownership(slice: &Slice, findings: &mut Findings<'_>) {
     findings.ok(
         "ownership",
@@ -230,231 +174,4 @@ fn ownership(slice: &Slice, findings: &mut Findings<'_>) {
         };
         findings.add("ownership", level, note.to_string(), None);
     }
-}
-
-async fn permission(
-    live: &mut Session<'_>,
-    slice: &Slice,
-    now: &Catalog,
-    findings: &mut Findings<'_>,
-) {
-    let needed = needed(slice, now);
-    let doing = "asking who we are";
-    let sql = "select current_user::text, current_database()::text".to_owned();
-    let found = async {
-        let row = live.row(doing, sql).await?;
-        let role: String = live.get(doing, &row, 0)?;
-        let database: String = live.get(doing, &row, 1)?;
-        Ok((role, database, missing(live, &needed).await?))
-    };
-    match found.await {
-        Err(fault) => findings.unknown("rights", fault),
-        Ok((role, _, missing)) if missing.is_empty() => {
-            findings.ok("rights", format!("{role} has all {} rights", needed.len()));
-        }
-        Ok((role, database, missing)) => {
-            let (extra, hard): (Vec<&Right>, Vec<&Right>) =
-                missing.iter().partition(|right| right.only_for_conflicts());
-            for (rights, level, what) in [
-                (hard, Level::Error, "lacks"),
-                (
-                    extra,
-                    Level::Warning,
-                    "lacks, for `on_conflict: keep` or `replace`,",
-                ),
-            ] {
-                for right in rights {
-                    let grant = right.grant(&role, &database);
-                    let message = format!("{role} {what} a right: {grant}");
-                    findings.add("rights", level, message, Some(format!("`{grant}`")));
-                }
-            }
-        }
-    }
-}
-
-async fn row_security(
-    live: &mut Session<'_>,
-    slice: &Slice,
-    now: &Catalog,
-    findings: &mut Findings<'_>,
-) {
-    let protected: Vec<&TableName> = slice
-        .tables
-        .iter()
-        .filter_map(|owned| now.table(&owned.table))
-        .filter(|table| table.row_security.enabled)
-        .map(|table| &table.name)
-        .collect();
-    let mut filtered = Vec::new();
-    for table in &protected {
-        let sql = format!(
-            "select row_security_active({}::regclass)",
-            literal(&table.sql())
-        );
-        match live
-            .value::<bool>("looking at row-level security", sql)
-            .await
-        {
-            Ok(true) => filtered.push(table.to_string()),
-            Ok(false) => {}
-            Err(fault) => return findings.unknown("rls", fault),
-        }
-    }
-    match filtered.is_empty() {
-        true => findings.ok(
-            "rls",
-            format!("{} tables have row-level security, none hides rows from this role", protected.len()),
-        ),
-        false => findings.add(
-            "rls",
-            Level::Error,
-            format!("row-level security would hide rows of {}", filtered.join(", ")),
-            Some("`alter role ... bypassrls`, or connect as the tables' owner where it is not forced".to_owned()),
-        ),
-    }
-}
-
-async fn replica(
-    live: &mut Session<'_>,
-    slice: &Slice,
-    now: &Catalog,
-    findings: &mut Findings<'_>,
-) {
-    let tried = async {
-        live.run("beginning a transaction", "begin".to_owned())
-            .await?;
-        let mode = mode(live).await?;
-        live.run("ending a transaction", "rollback".to_owned())
-            .await?;
-        Ok(mode)
-    };
-    let mode = match tried.await {
-        Ok(mode) => mode,
-        Err(fault) => return findings.unknown("replication-role", fault),
-    };
-    let grant = "`grant set on parameter session_replication_role to ...` (from PostgreSQL 15), or a superuser";
-    let rigid: Vec<&str> = slice
-        .cyclic
-        .iter()
-        .filter(|key| !key.deferrable)
-        .map(|key| key.name.as_str())
-        .collect();
-    match mode {
-        Mode::Replica => findings.ok("replication-role", "a restore can act as a replica"),
-        Mode::Deferred if rigid.is_empty() => findings.add(
-            "replication-role",
-            Level::Warning,
-            "this role may not act as a replica: foreign keys are checked by the server row by row, user triggers must not exist, and `on_conflict: replace` is refused",
-            Some(grant.to_owned()),
-        ),
-        Mode::Deferred => findings.add(
-            "replication-role",
-            Level::Error,
-            format!(
-                "this role may not act as a replica, and {} close cycles without being deferrable",
-                rigid.join(", ")
-            ),
-            Some(grant.to_owned()),
-        ),
-    }
-    let stopping = stopping_triggers(slice, now, mode);
-    match stopping.is_empty() {
-        true => findings.ok("triggers", "no user trigger fires for restored rows"),
-        false => {
-            let named: Vec<String> = stopping
-                .iter()
-                .map(|(table, trigger)| format!("{trigger} on {table}"))
-                .collect();
-            let message = format!(
-                "user triggers would fire for restored rows: {}",
-                named.join(", ")
-            );
-            findings.add("triggers", Level::Error, message, Some(grant.to_owned()));
-        }
-    }
-}
-
-/// Where every way of ownership ends there is a column with the site's id: a
-/// site that is in none of these has no rows at all.
-async fn in_the_way(
-    live: &mut Session<'_>,
-    inspect: &Inspect,
-    slice: &Slice,
-    now: &Catalog,
-    findings: &mut Findings<'_>,
-) {
-    if inspect.sites.is_empty() {
-        return;
-    }
-    let ids: Vec<String> = inspect
-        .sites
-        .iter()
-        .map(|site| literal(site.as_str()))
-        .collect();
-    let mut queries = Vec::new();
-    for owned in &slice.tables {
-        for claim in &owned.claims {
-            if let Claim::Key { column, base, .. } = claim
-                && let Some(table) = now.table(&owned.table)
-            {
-                let column = quoted(column);
-                let all = ids.join(", ");
-                let from = format!(
-                    "{} where {column} = any (array[{all}]::{base}[])",
-                    table.from_sql()
-                );
-                queries.push((owned.table.to_string(), from));
-            }
-        }
-    }
-    match live.counts("looking for rows in the way", &queries).await {
-        Err(fault) => findings.unknown("rows-in-the-way", fault),
-        Ok(counts) => match super::conflict::named(&counts) {
-            None => findings.ok("rows-in-the-way", "live has no rows of these sites"),
-            Some(named) => findings.add(
-                "rows-in-the-way",
-                Level::Warning,
-                format!("live has rows of the sites to be restored: {named}"),
-                Some("their restore is refused, unless the step says `on_conflict: keep` or `replace`".to_owned()),
-            ),
-        },
-    }
-}
-
-/// What an average site holds, from the planner's statistics.
-async fn estimate(live: &mut Session<'_>, slice: &Slice, now: &Catalog) -> Result<Estimate, Fault> {
-    let claim = slice
-        .owned(&slice.root)
-        .and_then(|root| root.claims.first());
-    let (Some(Claim::Key { column, .. }), Some(root)) = (claim, now.table(&slice.root)) else {
-        return Ok(Estimate::default());
-    };
-    let timeout = Options::default().lock_timeout.as_millis();
-    let sql = format!(
-        "begin read only; set local lock_timeout = {timeout}; set local statement_timeout = '30s'"
-    );
-    live.run("counting sites", sql).await?;
-    let count = format!(
-        "select count(distinct {}) from {}",
-        quoted(column),
-        root.from_sql()
-    );
-    let sites: i64 = live.value("counting sites", count).await?;
-    live.run("counting sites", "commit".to_owned()).await?;
-    let tables = || {
-        slice
-            .tables
-            .iter()
-            .filter_map(|owned| now.table(&owned.table))
-    };
-    let rows: f64 = tables().map(|table| table.rows).sum();
-    let bytes: i64 = tables().map(|table| table.bytes).sum();
-    let per_site = |total: u64| total.checked_div(u64::try_from(sites).unwrap_or_default());
-    let volume = per_site(rows as u64).zip(per_site(u64::try_from(bytes).unwrap_or_default()));
-    Ok(Estimate {
-        per_site: volume.map(|(rows, bytes)| Volume { rows, bytes }),
-        scratch_bytes: None,
-        live_sites: u64::try_from(sites).ok(),
-    })
 }

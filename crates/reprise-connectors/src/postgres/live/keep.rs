@@ -8,7 +8,8 @@
 use reprise_model::{Fault, Volume};
 use reprise_ports::Progress;
 
-use super::restore::{Tally, Work, phase, stream, temporary, transfer};
+use super::load::{Tally, Work, stream, temporary, transfer};
+use super::restore::phase;
 use super::session::Session;
 use super::verify::Ends;
 use crate::postgres::slice::{Carried, Key, SiteRows, Table, quoted, quoted_list};

@@ -6,8 +6,9 @@
 
 use reprise_model::Fault;
 
+use super::load::{Tally, Work, temporary};
 use super::references::{from_others, incoming};
-use super::restore::{Tally, Work, phase, temporary};
+use super::restore::phase;
 use super::session::Session;
 use super::transaction::Mode;
 use crate::postgres::slice::{ForeignKey, SiteRows, quoted, quoted_list};

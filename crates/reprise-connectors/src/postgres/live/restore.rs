@@ -3,47 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::{Fault, FaultKind, Outcome, SiteId, Volume};
+use reprise_model::{Fault, FaultKind, Outcome, SiteId};
 use reprise_ports::{Context, Probe, Progress};
 use serde_json::{Map, Value, json};
 
-use super::copy::{Copied, CopyError, copy};
+use super::load::{Tally, Work, load};
 use super::mark::{Mark, probe};
 use super::options::{OnConflict, Options};
 use super::session::Session;
 use super::shard::{LiveShard, Match, Scratch};
 use super::transaction::{Mode, begin};
-use super::{conflict, integrity, keep, replace, sequences};
-use crate::postgres::slice::{Carried, Claim, SiteRows, quoted, quoted_list};
-
-/// What one restore works with.
-pub struct Work<'a> {
-    pub known: &'a Match,
-    pub site: &'a SiteId,
-    pub context: &'a dyn Context,
-    pub mode: Mode,
-}
-
-impl Work<'_> {
-    pub fn live_rows(&self) -> SiteRows<'_> {
-        self.known.at_live(self.site.as_str())
-    }
-
-    pub fn scratch_rows(&self) -> SiteRows<'_> {
-        self.known.at_scratch(self.site.as_str())
-    }
-}
-
-/// What was done, table by table.
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub tables: BTreeMap<String, u64>,
-    /// Rows of the slice that gave way to live ones.
-    pub kept: BTreeMap<String, u64>,
-    /// Live rows of the site that gave way to the slice.
-    pub replaced: BTreeMap<String, u64>,
-    pub volume: Volume,
-}
+use super::{conflict, integrity, sequences};
+use crate::postgres::slice::{Claim, SiteRows, quoted};
 
 impl LiveShard {
     /// Puts the site's slice back into live, in one transaction.
@@ -229,97 +200,6 @@ async fn large_objects(
     }
 }
 
-async fn load(
-    there: &mut Session<'_>,
-    live: &mut Session<'_>,
-    work: &Work<'_>,
-    on_conflict: OnConflict,
-) -> Result<Tally, Fault> {
-    let mut tally = Tally::default();
-    match on_conflict {
-        OnConflict::Refuse => {
-            conflict::refuse(live, work).await?;
-            load_all(there, live, work, &mut tally).await?;
-        }
-        OnConflict::Replace => {
-            let references = replace::clear(live, work, &mut tally).await?;
-            load_all(there, live, work, &mut tally).await?;
-            replace::still_whole(live, &references).await?;
-        }
-        OnConflict::Keep => keep::load(there, live, work, &mut tally).await?,
-    }
-    Ok(tally)
-}
-
-async fn load_all(
-    there: &mut Session<'_>,
-    live: &mut Session<'_>,
-    work: &Work<'_>,
-    tally: &mut Tally,
-) -> Result<(), Fault> {
-    for carried in &work.known.carried {
-        let target = carried.table.sql();
-        let copied = stream(there, live, work, carried, &target, tally.volume).await?;
-        tally.volume += Volume {
-            rows: copied.rows,
-            bytes: copied.bytes,
-        };
-        tally.tables.insert(carried.table.to_string(), copied.rows);
-    }
-    Ok(())
-}
-
-/// Copies the site's rows of one table into `target`, which has the columns
-/// of the table, and tells how far it is.
-pub async fn stream(
-    there: &mut Session<'_>,
-    live: &mut Session<'_>,
-    work: &Work<'_>,
-    carried: &Carried,
-    target: &str,
-    before: Volume,
-) -> Result<Copied, Fault> {
-    let told = |copied: Copied| {
-        work.context.progress(Progress {
-            volume: Volume {
-                rows: before.rows + copied.rows,
-                bytes: before.bytes + copied.bytes,
-            },
-            fraction: None,
-            phase: Some(format!("copying {}", carried.table)),
-        });
-    };
-    transfer(there, live, &work.scratch_rows(), carried, target, told).await
-}
-
-/// Copies the site's rows of one table from scratch into `target`.
-pub async fn transfer(
-    there: &mut Session<'_>,
-    live: &mut Session<'_>,
-    rows: &SiteRows<'_>,
-    carried: &Carried,
-    target: &str,
-    told: impl Fn(Copied) + Send,
-) -> Result<Copied, Fault> {
-    let table = &carried.table;
-    let Some(from) = rows.of(table) else {
-        return Ok(Copied::default());
-    };
-    if carried.columns.is_empty() {
-        return Ok(Copied::default());
-    }
-    let format = if carried.binary { "binary" } else { "text" };
-    let columns = |prefix| quoted_list(prefix, carried.columns.iter().map(String::as_str));
-    let (all, into) = (columns("t."), columns(""));
-    let out = format!("copy (select {all} from {from}) to stdout (format {format})");
-    let into = format!("copy {target} ({into}) from stdin (format {format})");
-    let copied = copy(there.connection(), &out, live.connection(), &into, told).await;
-    copied.map_err(|error| match error {
-        CopyError::Reading(error) => there.fault(&format!("reading {table}"), &error),
-        CopyError::Writing(error) => conflict::collision(live, table, &error),
-    })
-}
-
 /// What the server would have checked, had it not been told to be a replica.
 async fn check(live: &mut Session<'_>, work: &Work<'_>) -> Result<(), Fault> {
     match work.mode {
@@ -360,9 +240,4 @@ fn outcome(
         volume: tally.volume,
         ..Outcome::default()
     }
-}
-
-/// A name for a temporary table, the same for the same table.
-pub fn temporary(prefix: &str, at: usize) -> String {
-    format!("pg_temp.{}", quoted(&format!("reprise_{prefix}_{at}")))
 }

@@ -105,3 +105,36 @@ pub enum Note {
         constraint: String,
     },
 }
+
+/// A table that inherits has the claims of its parent, over the same columns.
+pub(super) fn inherited(parent: &Owned, table: &TableName) -> Owned {
+    let claims = parent.claims.iter().cloned().map(|claim| match claim {
+        Claim::Key { .. } => claim,
+        Claim::Parent { mut key, nullable } => {
+            key.child = table.clone();
+            Claim::Parent { key, nullable }
+        }
+    });
+    Owned {
+        table: table.clone(),
+        claims: claims.collect(),
+        depth: parent.depth,
+    }
+}
+
+/// What to tell of a table some of whose rows may belong to nobody.
+pub(super) fn partial_note(owned: &Owned) -> Option<Note> {
+    let columns = owned.claims.iter().flat_map(Claim::columns);
+    owned.partial().then(|| Note::Partial {
+        table: owned.table.clone(),
+        columns: columns.map(str::to_owned).collect(),
+    })
+}
+
+/// A claim in a few words.
+pub(super) fn said(claim: &Claim) -> String {
+    match claim {
+        Claim::Key { column, .. } => format!("column {column}"),
+        Claim::Parent { key, .. } => format!("{} -> {}", key.columns.join(", "), key.parent),
+    }
+}

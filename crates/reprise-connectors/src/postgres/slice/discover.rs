@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use reprise_model::{TableRule, Tenant};
 
+use super::claim::{inherited, partial_note, said};
 use super::order::load_order;
 use super::rules::{Rules, resolve};
 use super::{Catalog, Claim, ForeignKey, Kind, Note, Owned, Problem, Slice, Table, TableName};
@@ -368,35 +369,4 @@ fn key_claim(catalog: &Catalog, table: &TableName, column: &str) -> Option<Claim
         base: column.kind.base.clone(),
         nullable: !column.not_null,
     })
-}
-
-fn inherited(parent: &Owned, table: &TableName) -> Owned {
-    let claims = parent.claims.iter().cloned().map(|claim| match claim {
-        Claim::Key { .. } => claim,
-        Claim::Parent { mut key, nullable } => {
-            key.child = table.clone();
-            Claim::Parent { key, nullable }
-        }
-    });
-    Owned {
-        table: table.clone(),
-        claims: claims.collect(),
-        depth: parent.depth,
-    }
-}
-
-fn partial_note(owned: &Owned) -> Option<Note> {
-    let columns = owned.claims.iter().flat_map(Claim::columns);
-    owned.partial().then(|| Note::Partial {
-        table: owned.table.clone(),
-        columns: columns.map(str::to_owned).collect(),
-    })
-}
-
-/// A claim in a few words.
-fn said(claim: &Claim) -> String {
-    match claim {
-        Claim::Key { column, .. } => format!("column {column}"),
-        Claim::Parent { key, .. } => format!("{} -> {}", key.columns.join(", "), key.parent),
-    }
 }
