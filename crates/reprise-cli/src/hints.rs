@@ -111,9 +111,10 @@ pub fn plan_file(file: &str, fault: &PlanFault) -> Failure {
 
 pub fn missing(missing: &[MissingVariable]) -> Failure {
     let failure = match missing {
-        [one] => Failure::refused(one.to_string()),
+        [one] => Failure::new(Exit::InvalidInput, one.to_string()),
         many => {
-            let mut failure = Failure::refused("variables are missing from the environment");
+            let message = "variables are missing from the environment";
+            let mut failure = Failure::new(Exit::InvalidInput, message);
             for one in many {
                 failure.facts.push(match one {
                     MissingVariable::NotSet { name, place, .. } => (name.clone(), place.clone()),

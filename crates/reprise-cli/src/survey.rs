@@ -164,7 +164,7 @@ pub async fn inspect(
 pub fn judge(inspected: &Inspected, printer: &Printer) -> Result<(), Failure> {
     for finding in &inspected.findings {
         match finding.level {
-            Level::Ok | Level::Unknown | Level::Error => {}
+            Level::Ok | Level::Later | Level::Unknown | Level::Error => {}
             Level::Warning => printer.warning(&shown(finding), finding.hint.as_deref()),
         }
     }

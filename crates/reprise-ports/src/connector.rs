@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use reprise_model::{
@@ -32,6 +33,10 @@ pub struct Call {
     pub site: Option<CallSite>,
     pub store: Option<StoreId>,
     pub shard: Option<ShardId>,
+    /// All sites of the batch whose slices lie on the same shard, the site
+    /// itself among them: rows of one may refer to rows of another.
+    #[serde(default)]
+    pub companions: Arc<[SiteId]>,
     /// Options of the step: `{{ }}` rendered, `${NAME}` not yet resolved.
     pub with: Map<String, Value>,
     /// Outputs of the needed tasks, by task.
@@ -121,6 +126,8 @@ pub struct Finding {
 pub enum Level {
     /// Looked at, and in order.
     Ok,
+    /// Can only be known later, once the shard is recovered.
+    Later,
     /// The restore can go on; the operator should know.
     Warning,
     /// Could not look.

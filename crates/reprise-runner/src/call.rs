@@ -1,8 +1,11 @@
 //! What an attempt is told: small, serialisable, secrets by name only.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use reprise_model::{AttemptEnd, AttemptId, Entry, Event, Fault, Plan, RunId, ShardId, TaskIx};
+use reprise_model::{
+    AttemptEnd, AttemptId, Entry, Event, Fault, Plan, RunId, ShardId, SiteId, TaskIx,
+};
 use reprise_ports::{Call, CallSite};
 use reprise_spec::{Scene, Template};
 use serde_json::{Map, Value};
@@ -25,11 +28,33 @@ impl Outputs {
     }
 }
 
+/// The sites of the batch on each shard, made once and shared by all calls.
+#[derive(Debug)]
+pub(crate) struct Companions(Vec<Arc<[SiteId]>>);
+
+impl Companions {
+    pub fn new(plan: &Plan) -> Self {
+        let mut by_shard = vec![Vec::new(); plan.shards.len()];
+        for site in &plan.sites {
+            for shard in &site.shards {
+                by_shard[*shard as usize].push(site.id.clone());
+            }
+        }
+        Self(by_shard.into_iter().map(Arc::from).collect())
+    }
+
+    fn of(&self, plan: &Plan, task: TaskIx) -> Arc<[SiteId]> {
+        let shard = plan.tasks[task.get()].shard;
+        shard.map_or_else(Arc::default, |shard| self.0[shard as usize].clone())
+    }
+}
+
 pub(crate) fn call_of(
     run: &RunId,
     plan: &Plan,
     attempt: AttemptId,
     outputs: &Outputs,
+    companions: &Companions,
 ) -> Result<Call, Fault> {
     let task = attempt.task;
     let step = plan.step_of(task);
@@ -68,6 +93,7 @@ pub(crate) fn call_of(
         }),
         store: step.store.clone(),
         shard: shard_id,
+        companions: companions.of(plan, task),
         with,
         outputs: needs
             .filter_map(|need| Some((plan.key(*need), outputs.0.get(need)?.clone())))

@@ -16,7 +16,7 @@ use reprise_ports::{Claim, Journal, JournalError};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{Outputs, call_of};
+use crate::call::{Companions, Outputs, call_of};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Message};
 use crate::observer::Observer;
@@ -103,6 +103,7 @@ struct Coordinator {
     engine: Engine,
     clock: Clock,
     outputs: Outputs,
+    companions: Companions,
     dispatcher: Dispatcher,
     incoming: mpsc::UnboundedReceiver<Message>,
     alarm: Option<Timestamp>,
@@ -138,6 +139,7 @@ impl Coordinator {
         Ok(Self {
             last_command: engine.fold().last_command(),
             dispatcher: Dispatcher::new(outbox, execution.observer.clone()),
+            companions: Companions::new(&execution.plan),
             execution,
             claim,
             engine,
@@ -276,7 +278,13 @@ impl Coordinator {
     /// Starts the attempt, or probes for it when `probe` is there.
     fn send_off(&mut self, attempt: AttemptId, probe: Option<Option<serde_json::Value>>) {
         let plan = &self.execution.plan;
-        let call = call_of(&self.execution.run, plan, attempt, &self.outputs);
+        let call = call_of(
+            &self.execution.run,
+            plan,
+            attempt,
+            &self.outputs,
+            &self.companions,
+        );
         let sent = call.and_then(|call| {
             let connector = self.execution.world.connector_for(&call)?;
             Ok((call, connector))

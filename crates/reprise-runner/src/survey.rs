@@ -111,6 +111,7 @@ impl Survey<'_> {
             site: None,
             store: Some(store.id.clone()),
             shard: Some(shard.id.clone()),
+            companions: Default::default(),
             with: Map::new(),
             outputs: BTreeMap::new(),
         }

@@ -16,10 +16,10 @@ use crate::{compile, inputs, survey};
 ///
 /// Files, connections, rights, backups that reach T, drift of the schema,
 /// tables that nobody owns, space. Every finding says what was looked at; `-v`
-/// and `--json` show those that are in order too. What cannot be looked at
-/// before the recovery is said to be unknown, and is looked at after it.
+/// and `--json` show those that are in order too. What only the recovered
+/// shard can tell is said to come later.
 /// Exit code 0: no error. 3: a file is invalid. 8: something would make the
-/// restore fail.
+/// restore fail, or could not be looked at.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   reprise check -e estate.yaml
@@ -84,7 +84,7 @@ impl Check {
         };
         printer.data(&checked, || text(&checked, global.verbose > 0));
         compile::stop_at_errors(&checked.lint)?;
-        Ok(if checked.errors > 0 {
+        Ok(if checked.errors + checked.unknown > 0 {
             Exit::Refused
         } else {
             Exit::Success
@@ -130,6 +130,7 @@ fn of_shard(findings: &[Finding], every: bool, text: &mut String) {
                 continue;
             }
             Level::Ok => "ok",
+            Level::Later => "later",
             Level::Warning => "warning",
             Level::Unknown => "unknown",
             Level::Error => "error",

@@ -80,7 +80,7 @@ fn a_missing_variable_is_named_with_its_place() {
     let mut command = sandbox.command(&["check", "-e", "estate.yaml", "--at", T]);
     command.env_remove("CONTROL_URL");
     let ended = sandbox.ended(command);
-    assert_eq!(ended.code, Some(8), "{ended}");
+    assert_eq!(ended.code, Some(3), "{ended}");
     snapshot("variable-missing", &sandbox, &ended);
 
     sandbox.write(

@@ -57,6 +57,7 @@ fn call(script: &str) -> Call {
         }),
         store: None,
         shard: None,
+        companions: Default::default(),
         with: with.as_object().cloned().unwrap_or_else(Map::new),
         outputs: BTreeMap::new(),
     }

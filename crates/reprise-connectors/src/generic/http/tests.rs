@@ -67,6 +67,7 @@ async fn ask(with: Value) -> Result<Outcome, Fault> {
         site: None,
         store: None,
         shard: None,
+        companions: Default::default(),
         with: with.as_object().cloned().unwrap(),
         outputs: Default::default(),
     };

@@ -110,7 +110,7 @@ impl LiveShard {
     ) -> Result<Slice, Fault> {
         let Some(scratch) = scratch else {
             let message = "the schema of the target time is compared after recovery";
-            findings.add("schema-drift", Level::Unknown, message, None);
+            findings.add("schema-drift", Level::Later, message, None);
             return self.slice(now);
         };
         scratch.forget().await;

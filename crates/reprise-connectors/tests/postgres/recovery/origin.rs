@@ -300,6 +300,7 @@ pub fn call(action: Action, target: Timestamp) -> Call {
         site: None,
         store: Some("issues".into()),
         shard: Some(shard()),
+        companions: Default::default(),
         with: Default::default(),
         outputs: Default::default(),
     }
