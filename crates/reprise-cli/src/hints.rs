@@ -141,7 +141,7 @@ pub fn survey(error: SurveyError) -> Failure {
         SurveyError::Unreadable { .. } => Failure::new(Exit::InvalidInput, message)
             .hint("`sites.from` in the estate names the file"),
         SurveyError::Store { fault, .. } => {
-            let failure = Failure::refused(message);
+            let failure = Failure::refused(message).fact("cause", &fault.message);
             match fault.hint {
                 Some(hint) => failure.hint(hint),
                 None => failure.hint("`reprise check` looks at every store before anything starts"),
