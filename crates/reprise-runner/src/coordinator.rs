@@ -174,6 +174,7 @@ impl Coordinator {
                     self.gather(first, &mut inputs, &mut waiters);
                 }
                 () = sleep_until(self.alarm.map(|at| self.clock.instant_of(at))) => {
+                    self.switch_off_alarm();
                     inputs.push(Input::Tick);
                 }
                 _ = inbox_timer.tick() => {
@@ -183,6 +184,13 @@ impl Coordinator {
                 }
             }
         }
+    }
+
+    /// An alarm rings once. The engine sets the next one, or none: one left on
+    /// would ring without end, and nobody would look into the inbox any more.
+    fn switch_off_alarm(&mut self) {
+        let now = self.clock.now();
+        self.alarm = self.alarm.filter(|at| *at > now);
     }
 
     async fn read_inbox(&mut self) -> Result<Vec<(u64, Command)>, RunError> {

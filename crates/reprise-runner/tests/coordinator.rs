@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reprise_journal::MemoryJournal;
 use reprise_model::{
-    Action, AttemptEnd, Command, Entry, Event, Fault, Outcome, Plan, RunEnd, RunId, Seq, StoreId,
-    TaskKey, Timestamp,
+    Action, AttemptEnd, Command, Elapsed, Entry, Event, Fault, Outcome, Plan, RunEnd, RunId, Seq,
+    StoreId, TaskIx, TaskKey, Timestamp,
 };
 use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Journal, NewRun, Probe};
 use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, Silent, World, execute};
@@ -95,6 +96,10 @@ struct Stage {
 
 impl Stage {
     async fn new(gates: bool) -> Self {
+        Self::of(gates, None).await
+    }
+
+    async fn of(gates: bool, timeout: Option<Elapsed>) -> Self {
         let sample = Sample {
             sites: 6,
             shards: 2,
@@ -103,7 +108,7 @@ impl Stage {
             halt_above: None,
         };
         let plan = plan(sample);
-        let plan = Arc::new(quick(plan));
+        let plan = Arc::new(quick(plan, timeout));
         let run = RunId::new("run-1");
         let journal = Arc::new(MemoryJournal::default());
         let new = NewRun {
@@ -123,6 +128,14 @@ impl Stage {
     }
 
     async fn execute(&self, signals: Signals) -> Result<RunEnd, RunError> {
+        self.execute_with(ExecuteOptions {
+            wait_for_people: false,
+            signals,
+        })
+        .await
+    }
+
+    async fn execute_with(&self, options: ExecuteOptions) -> Result<RunEnd, RunError> {
         let stores = BTreeMap::from([(
             StoreId::new("product"),
             self.connector.clone() as Arc<dyn Connector>,
@@ -134,10 +147,7 @@ impl Stage {
             world: Arc::new(world),
             journal: self.journal.clone(),
             observer: Arc::new(Silent),
-            options: ExecuteOptions {
-                wait_for_people: false,
-                signals,
-            },
+            options,
         })
         .await
     }
@@ -148,8 +158,9 @@ impl Stage {
 }
 
 /// No waiting in tests: retries at once, no rate.
-fn quick(mut plan: Plan) -> Plan {
+fn quick(mut plan: Plan, timeout: Option<Elapsed>) -> Plan {
     for step in &mut plan.steps {
+        step.timeout = timeout;
         step.retry.min = Default::default();
         step.retry.max = Default::default();
     }
@@ -294,24 +305,66 @@ async fn gates_stop_the_run_until_they_are_answered() {
         stage.execute(Signals::default()).await.unwrap(),
         RunEnd::AtGates
     );
-    for task in stage.plan.ixs() {
-        if stage.plan.step_of(task).action == Action::Gate {
-            let by = "support".to_owned();
-            let answer = Command::Answer {
-                task,
-                approved: true,
-                by,
-                note: None,
-            };
-            stage
-                .journal
-                .post(&stage.run, &answer, Timestamp::from_micros(0))
-                .await
-                .unwrap();
-        }
-    }
+    approve_all(&stage.journal, &stage.run, &stage.plan).await;
     assert_eq!(
         stage.execute(Signals::default()).await.unwrap(),
+        RunEnd::Finished
+    );
+}
+
+async fn approve_all(journal: &MemoryJournal, run: &RunId, plan: &Plan) {
+    for task in plan.ixs() {
+        if plan.step_of(task).action == Action::Gate {
+            let now = Timestamp::from_micros(0);
+            journal.post(run, &approval(task), now).await.unwrap();
+        }
+    }
+}
+
+fn approval(task: TaskIx) -> Command {
+    Command::Answer {
+        task,
+        approved: true,
+        by: "support".to_owned(),
+        note: None,
+    }
+}
+
+/// The time-outs of all that was started are over when the gates wait: an
+/// alarm that goes on ringing would keep the answers from being read.
+#[tokio::test]
+async fn an_answer_is_read_when_every_time_out_has_passed() {
+    let stage = Stage::of(true, Some(Elapsed(Duration::from_micros(1)))).await;
+    let (journal, run, plan) = (stage.journal.clone(), stage.run.clone(), stage.plan.clone());
+    tokio::spawn(async move {
+        let gates = plan
+            .ixs()
+            .filter(|task| plan.step_of(*task).action == Action::Gate);
+        let gates = gates.count();
+        let mut answered = 0;
+        while answered < gates {
+            let entries = journal.read(&run, Seq(0)).await.unwrap();
+            let opened = entries.iter().filter_map(|entry| match &entry.event {
+                Event::GateOpened { task } => Some(*task),
+                _ => None,
+            });
+            let opened: Vec<_> = opened.collect();
+            for task in &opened[answered..] {
+                let answer = approval(*task);
+                let now = Timestamp::from_micros(0);
+                journal.post(&run, &answer, now).await.unwrap();
+            }
+            answered = opened.len();
+            tokio::task::yield_now().await;
+        }
+    });
+    let waits = stage.execute_with(ExecuteOptions {
+        wait_for_people: true,
+        signals: Signals::default(),
+    });
+    let end = tokio::time::timeout(Duration::from_secs(30), waits).await;
+    assert_eq!(
+        end.expect("the answers are read").unwrap(),
         RunEnd::Finished
     );
 }
