@@ -145,12 +145,12 @@ impl World {
     }
 }
 
-/// Fills in `${NAME}` at the last moment, inside the connector that needs it.
+/// Gives a variable's value at the last moment, inside the connector that needs it.
 fn resolver(environment: &Environment) -> Resolver {
     let environment = environment.clone();
-    Arc::new(move |text: &str| {
+    Arc::new(move |name: &str| {
         environment
-            .resolve_str(text, "with")
+            .resolve_str(&format!("${{{name}}}"), "with")
             .map_err(|error| error.to_string())
     })
 }
@@ -216,5 +216,20 @@ fn absolute(backup: &Backup, base: &Path) -> Backup {
             stanza: stanza.clone(),
             config: config.as_ref().map(|path| base.join(path)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_resolved_to_the_value_of_its_variable() {
+        let variables = [("TOKEN".to_owned(), "hush-hush".to_owned())];
+        let resolver = resolver(&Environment::new(variables));
+        let value = resolver("TOKEN").unwrap();
+        assert_eq!(value.expose_secret(), "hush-hush");
+        let why = resolver("TOKEM").unwrap_err();
+        assert!(why.contains("TOKEM"), "{why}");
     }
 }
