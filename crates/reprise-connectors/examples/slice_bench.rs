@@ -2,10 +2,10 @@
 //!
 //! `cargo run --release -p reprise-connectors --example slice_bench -- [--rows N] [--rounds N] [--then URL --now URL]`
 //!
-//! Without URLs it starts two private clusters. Both ends get 20 sites with an
-//! equal share of rows of about 160 bytes and one index on the site's id; one
-//! site is deleted from live and put back again and again, by each of three
-//! ways in turn: a pipe whose foreign keys the server checks row by row, one in
+//! Without URLs it starts two private clusters. Both ends get one site with N
+//! rows of about 160 bytes among 19 with a tenth of it each, and one index on the
+//! site's id; the large site is deleted from live and put back again and again,
+//! by each of three ways in turn: a pipe whose foreign keys the server checks row by row, one in
 //! replica mode that checks nothing, and a restore, which looks for rows in the
 //! way, checks foreign keys and commits with a mark.
 
@@ -27,7 +27,11 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, raw_sql};
 use tokio_util::sync::CancellationToken;
 
 const SITES: u64 = 20;
+/// The large one.
 const SITE: &str = "7";
+/// Of so many rows in a row the large site has [`LARGE`], each other site one.
+const CYCLE: u64 = LARGE + SITES - 1;
+const LARGE: u64 = 10;
 const SCHEMA: &str = "
 drop table if exists items, sites;
 create table sites (id int primary key, name text not null);
@@ -62,17 +66,10 @@ async fn main() -> Result<(), AnyError> {
         .disable_statement_logging()
         .connect()
         .await?;
-    for options in [&then_options, &now_options] {
-        fill(
-            &mut options
-                .clone()
-                .disable_statement_logging()
-                .connect()
-                .await?,
-            arguments.rows,
-        )
-        .await?;
-    }
+    tokio::try_join!(
+        fill(&then_options, arguments.rows),
+        fill(&now_options, arguments.rows)
+    )?;
     let tenant = Tenant {
         table: "sites".to_owned(),
         key: "id".to_owned(),
@@ -90,7 +87,7 @@ async fn main() -> Result<(), AnyError> {
         clear(&mut live).await?;
         let start = Instant::now();
         let outcome = shard
-            .restore(&scratch, &SITE.into(), &Map::new(), &Quiet::default())
+            .restore(&scratch, &SITE.into(), &[], &Map::new(), &Quiet::default())
             .await?;
         restored.push(start.elapsed());
         volume = outcome.volume;
@@ -213,15 +210,25 @@ impl Drop for Running {
     }
 }
 
-async fn fill(connection: &mut PgConnection, rows: u64) -> Result<(), sqlx::Error> {
-    let all = rows * SITES;
+async fn fill(options: &PgConnectOptions, rows: u64) -> Result<(), sqlx::Error> {
+    let mut connection = options
+        .clone()
+        .disable_statement_logging()
+        .connect()
+        .await?;
+    let all = rows * CYCLE / LARGE;
     let fill = format!(
         "{SCHEMA} insert into sites select g, 'site ' || g from generate_series(1, {SITES}) g;
-         insert into items select g % {SITES} + 1, g, g, '2026-03-01'::timestamptz + g * interval '1 second', 'open', 'item number ' || g,
+         insert into items select case when g % {CYCLE} < {LARGE} then {SITE}
+             when g % {CYCLE} - {LARGE} + 1 < {SITE} then g % {CYCLE} - {LARGE} + 1
+             else g % {CYCLE} - {LARGE} + 2 end,
+           g, g, '2026-03-01'::timestamptz + g * interval '1 second', 'open', 'item number ' || g,
            md5(g::text) || md5((g + 1)::text) from generate_series(1, {all}) g;
          analyze; checkpoint"
     );
-    raw_sql(AssertSqlSafe(fill)).execute(connection).await?;
+    raw_sql(AssertSqlSafe(fill))
+        .execute(&mut connection)
+        .await?;
     Ok(())
 }
 

@@ -163,14 +163,26 @@ impl Connector for PostgresConnector {
             Action::Restore => {
                 let scratch = self.scratch(shard, target).await?;
                 let live = self.live(shard)?;
-                live.restore(&scratch, site_of(call)?, &call.with, context)
-                    .await
+                live.restore(
+                    &scratch,
+                    site_of(call)?,
+                    &call.companions,
+                    &call.with,
+                    context,
+                )
+                .await
             }
             Action::Verify => {
                 let scratch = self.scratch(shard, target).await?;
                 let live = self.live(shard)?;
-                live.verify(&scratch, site_of(call)?, &call.with, context)
-                    .await
+                live.verify(
+                    &scratch,
+                    site_of(call)?,
+                    &call.companions,
+                    &call.with,
+                    context,
+                )
+                .await
             }
             Action::Gate | Action::Exec | Action::HttpCheck => Err(not_offered(call.action)),
         }

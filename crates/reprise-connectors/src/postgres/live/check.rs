@@ -16,16 +16,15 @@ fn verdict(good: bool) -> Verdict {
 /// Every row of scratch is in live, and no other of the site's.
 pub async fn same_rows(ends: &mut Ends<'_, '_>) -> Result<(Check, Volume), Fault> {
     let known = ends.known;
-    let site = ends.site.as_str();
     let mut tables = Map::new();
     let mut volume = Volume::default();
     let mut different = Vec::new();
     for carried in &known.carried {
         phase(ends.context, format!("comparing {}", carried.table));
-        let (then, now) = (known.at_scratch(site), known.at_live(site));
+        let (then, now) = ends.portions();
         let (then, now) = futures::try_join!(
-            checksum(ends.there, &then, carried),
-            checksum(ends.live, &now, carried)
+            checksum(ends.there, then, carried),
+            checksum(ends.live, now, carried)
         )?;
         if then != now {
             different.push(carried.table.to_string());
@@ -53,16 +52,15 @@ fn both(then: &Checksum, now: &Checksum) -> Value {
 /// different, that was the choice.
 pub async fn rows_kept(ends: &mut Ends<'_, '_>) -> Result<(Check, Volume), Fault> {
     let known = ends.known;
-    let site = ends.site.as_str();
     let mut tables = Map::new();
     let mut volume = Volume::default();
     let mut missing = Vec::new();
     for (at, carried) in known.carried.iter().enumerate() {
         phase(ends.context, format!("comparing {}", carried.table));
-        let (then, now) = (known.at_scratch(site), known.at_live(site));
+        let (then, now) = ends.portions();
         let (then, now) = futures::try_join!(
-            checksum(ends.there, &then, carried),
-            checksum(ends.live, &now, carried)
+            checksum(ends.there, then, carried),
+            checksum(ends.live, now, carried)
         )?;
         let mut evidence = both(&then, &now);
         if then != now {

@@ -8,8 +8,9 @@
 use reprise_model::Fault;
 use serde::Serialize;
 
+use super::leaning::Portion;
 use super::session::Session;
-use crate::postgres::slice::{Carried, SiteRows, quoted_list};
+use crate::postgres::slice::{Carried, quoted_list};
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Checksum {
@@ -19,10 +20,10 @@ pub struct Checksum {
 
 pub async fn checksum(
     session: &mut Session<'_>,
-    rows: &SiteRows<'_>,
+    portion: Portion<'_>,
     carried: &Carried,
 ) -> Result<Checksum, Fault> {
-    let Some(from) = rows.of(&carried.table) else {
+    let Some(query) = portion.query(carried) else {
         return Ok(Checksum::default());
     };
     let columns = quoted_list("t.", carried.columns.iter().map(String::as_str));
@@ -30,7 +31,7 @@ pub async fn checksum(
     let sql = format!(
         "select count(*), coalesce(sum(a), 0)::text || '/' || coalesce(sum(b), 0)::text
          from (select hashtextextended(line, 0) as a, hashtextextended(line, 1) as b
-               from (select (row({columns})::text) collate \"C\" as line from {from} offset 0) lines) hashes"
+               from (select (row({columns})::text) collate \"C\" as line from ({query}) t offset 0) lines) hashes"
     );
     let doing = format!("summing {}", carried.table);
     let row = session.row(&doing, sql).await?;

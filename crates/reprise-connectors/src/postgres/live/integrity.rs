@@ -43,7 +43,7 @@ pub async fn hold_parents(live: &mut Session<'_>, rows: &SiteRows<'_>) -> Result
 }
 
 /// The key by which the child's owner is decided: its parents are the site's.
-fn ties_ownership(rows: &SiteRows<'_>, key: &ForeignKey) -> bool {
+pub fn ties_ownership(rows: &SiteRows<'_>, key: &ForeignKey) -> bool {
     let claims = rows.owned(&key.child).map(|owned| owned.claims.as_slice());
     match claims {
         Some([Claim::Parent { key: by, .. }]) => by.name == key.name && by.child == key.child,

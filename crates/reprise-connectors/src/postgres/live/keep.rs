@@ -46,7 +46,7 @@ pub async fn load(
 }
 
 /// A temporary table with the carried columns. Nobody else can see it.
-async fn stage(live: &mut Session<'_>, carried: &Carried, staged: &str) -> Result<(), Fault> {
+pub async fn stage(live: &mut Session<'_>, carried: &Carried, staged: &str) -> Result<(), Fault> {
     let columns = quoted_list("", carried.columns.iter().map(String::as_str));
     let sql = format!(
         "create temporary table {} on commit drop as select {columns} from {} with no data",
@@ -91,13 +91,13 @@ async fn add(
 }
 
 /// Keys over columns that are carried, and that hold for all rows.
-fn usable_keys<'t>(carried: &Carried, table: &'t Table) -> Vec<&'t Key> {
+pub fn usable_keys<'t>(carried: &Carried, table: &'t Table) -> Vec<&'t Key> {
     let keys = table.keys.iter().filter(|key| key.plain);
     keys.filter(|key| key.columns.iter().all(|c| carried.columns.contains(c)))
         .collect()
 }
 
-fn same_key(key: &Key, one: &str, other: &str) -> String {
+pub fn same_key(key: &Key, one: &str, other: &str) -> String {
     let pairs: Vec<String> = key
         .columns
         .iter()
@@ -178,10 +178,8 @@ pub struct Kept {
 
 /// Lays the rows of scratch beside live's in a temporary table.
 pub async fn compare(ends: &mut Ends<'_, '_>, at: usize, carried: &Carried) -> Result<Kept, Fault> {
-    let (then, now) = (
-        ends.known.at_scratch(ends.site.as_str()),
-        ends.known.at_live(ends.site.as_str()),
-    );
+    let now = ends.known.at_live(ends.site.as_str());
+    let then = ends.portions().0.query(carried).unwrap_or_default();
     let staged = temporary("verify", at);
     stage(ends.live, carried, &staged).await?;
     let context = ends.context;

@@ -6,6 +6,7 @@ use reprise_model::{Fault, SiteId, Volume};
 use reprise_ports::{Context, Progress};
 
 use super::copy::{Copied, CopyError, copy};
+use super::leaning::{Leaning, Portion};
 use super::options::OnConflict;
 use super::session::Session;
 use super::shard::Match;
@@ -19,6 +20,8 @@ pub struct Work<'a> {
     pub site: &'a SiteId,
     pub context: &'a dyn Context,
     pub mode: Mode,
+    /// What has to wait for other sites of the batch; none waits without it.
+    pub leaning: Option<&'a Leaning>,
 }
 
 impl Work<'_> {
@@ -26,8 +29,11 @@ impl Work<'_> {
         self.known.at_live(self.site.as_str())
     }
 
-    pub fn scratch_rows(&self) -> SiteRows<'_> {
-        self.known.at_scratch(self.site.as_str())
+    pub fn portion(&self) -> Portion<'_> {
+        Portion {
+            rows: self.known.at_scratch(self.site.as_str()),
+            leaning: self.leaning,
+        }
     }
 }
 
@@ -103,30 +109,30 @@ pub async fn stream(
             phase: Some(format!("copying {}", carried.table)),
         });
     };
-    transfer(there, live, &work.scratch_rows(), carried, target, told).await
+    match work.portion().query(carried) {
+        Some(query) => transfer(there, live, &query, carried, target, told).await,
+        None => Ok(Copied::default()),
+    }
 }
 
-/// Copies the site's rows of one table from scratch into `target`.
+/// Copies what `query` finds on scratch, the columns that are carried, into
+/// `target`.
 pub async fn transfer(
     there: &mut Session<'_>,
     live: &mut Session<'_>,
-    rows: &SiteRows<'_>,
+    query: &str,
     carried: &Carried,
     target: &str,
     told: impl Fn(Copied) + Send,
 ) -> Result<Copied, Fault> {
     let table = &carried.table;
-    let Some(from) = rows.of(table) else {
-        return Ok(Copied::default());
-    };
     if carried.columns.is_empty() {
         return Ok(Copied::default());
     }
     let format = if carried.binary { "binary" } else { "text" };
-    let columns = |prefix| quoted_list(prefix, carried.columns.iter().map(String::as_str));
-    let (all, into) = (columns("t."), columns(""));
-    let out = format!("copy (select {all} from {from}) to stdout (format {format})");
-    let into = format!("copy {target} ({into}) from stdin (format {format})");
+    let columns = quoted_list("", carried.columns.iter().map(String::as_str));
+    let out = format!("copy ({query}) to stdout (format {format})");
+    let into = format!("copy {target} ({columns}) from stdin (format {format})");
     let copied = copy(there.connection(), &out, live.connection(), &into, told).await;
     copied.map_err(|error| match error {
         CopyError::Reading(error) => there.fault(&format!("reading {table}"), &error),

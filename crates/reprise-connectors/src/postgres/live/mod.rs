@@ -7,8 +7,10 @@
 //! it. Nothing here takes a lock that a neighbour could feel, changes a
 //! definition, or touches a row without the site's predicate.
 
+mod bring;
 mod check;
 mod checksum;
+mod companions;
 mod conflict;
 mod connections;
 mod copy;
@@ -17,6 +19,8 @@ mod fault;
 mod inspect;
 mod integrity;
 mod keep;
+mod leaning;
+mod links;
 mod load;
 mod mark;
 mod options;

@@ -7,6 +7,8 @@ use reprise_model::{Fault, FaultKind, Outcome, SiteId};
 use reprise_ports::{Context, Probe, Progress};
 use serde_json::{Map, Value, json};
 
+use super::bring::{self, Brought};
+use super::companions::{self, Around};
 use super::load::{Tally, Work, load};
 use super::mark::{Mark, probe};
 use super::options::{OnConflict, Options};
@@ -22,12 +24,15 @@ impl LiveShard {
         &self,
         scratch: &Scratch,
         site: &SiteId,
+        companions: &[SiteId],
         with: &Map<String, Value>,
         context: &dyn Context,
     ) -> Result<Outcome, Fault> {
         let options = Options::read(with)?;
         let ready = async {
-            let prepared = self.prepare(scratch, site, &options, context).await;
+            let prepared = self
+                .prepare(scratch, site, companions, &options, context)
+                .await;
             if prepared.is_err() {
                 scratch.forget().await;
             }
@@ -48,6 +53,7 @@ impl LiveShard {
         &'s self,
         scratch: &Scratch,
         site: &SiteId,
+        companions: &[SiteId],
         options: &Options,
         context: &dyn Context,
     ) -> Result<(Session<'s>, Mark), Fault> {
@@ -57,23 +63,33 @@ impl LiveShard {
         let mut there = scratch.connections.session().await?;
         there.run("beginning to read", READ.to_owned()).await?;
         at_scratch(&mut there, &known, site).await?;
+        let links = scratch.links(&mut there, &known, companions).await?;
 
         let mut live = self.live.session().await?;
         let mode = begin(&mut live, &known, site, options).await?;
+        let around = Around::look(&mut live, &known, site, &links, context).await?;
         let work = Work {
             known: &known,
             site,
             context,
             mode,
+            leaning: around.waits(),
         };
+        let waiting = companions::waiting(&mut there, &work.portion(), &known).await?;
         let tally = load(&mut there, &mut live, &work, options.on_conflict).await?;
+        let back = match around.brings() {
+            Some(brings) => bring::back(&mut there, &mut live, &work, &brings).await?,
+            None => Brought::default(),
+        };
         there.run("ending to read", "commit".to_owned()).await?;
         there.give_back();
 
         phase(context, "checking foreign keys");
         check(&mut live, &work).await?;
         let moved = sequences::move_on(&mut live, &known, &work.live_rows()).await?;
-        let outcome = outcome(tally, mode, options.on_conflict, moved);
+        let mut outcome = outcome(tally, mode, options.on_conflict, moved);
+        waiting.tell(&mut outcome.output);
+        back.tell(&mut outcome);
         let mark = Mark::take(&mut live, outcome).await?;
         context.mark(mark.to_value()).await?;
         Ok((live, mark))

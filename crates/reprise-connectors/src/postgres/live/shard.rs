@@ -11,6 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 
 use super::connections::Connections;
+use super::links::Links;
 use super::session::Session;
 use crate::postgres::slice::{
     Carried, Catalog, Drift, SiteRows, Slice, compare, discover, quoted, read_catalog,
@@ -30,6 +31,7 @@ pub struct LiveShard {
 pub struct Scratch {
     pub(super) connections: Connections,
     known: Mutex<Option<Arc<Match>>>,
+    pub(super) links: Mutex<Option<Arc<Links>>>,
 }
 
 /// How the slice of one scratch goes into live.
@@ -98,6 +100,7 @@ impl LiveShard {
         Scratch {
             connections: Connections::new(end, options, most),
             known: Mutex::new(None),
+            links: Mutex::new(None),
         }
     }
 
@@ -151,6 +154,7 @@ impl Scratch {
     /// Forgets what was read, so that the next attempt looks again.
     pub(super) async fn forget(&self) {
         *self.known.lock().await = None;
+        *self.links.lock().await = None;
     }
 
     /// Ends every connection to the scratch server.

@@ -1,15 +1,18 @@
 //! Proof that a slice is whole: rows and checksums against scratch, foreign
 //! keys out of it and into it, sequences ahead.
 
+use std::sync::Arc;
+
 use reprise_model::{Check, Fault, FaultKind, Outcome, SiteId, Verdict, Volume};
 use reprise_ports::Context;
 use serde_json::{Map, Value};
 
-use super::check;
+use super::leaning::{Leaning, Portion};
 use super::options::{OnConflict, Options};
 use super::restore::{cancelled, phase};
 use super::session::Session;
 use super::shard::{LiveShard, Match, Scratch};
+use super::{check, companions};
 
 impl LiveShard {
     /// Compares the site's slice in live with scratch. Changes nothing.
@@ -17,11 +20,12 @@ impl LiveShard {
         &self,
         scratch: &Scratch,
         site: &SiteId,
+        companions: &[SiteId],
         with: &Map<String, Value>,
         context: &dyn Context,
     ) -> Result<Outcome, Fault> {
         let options = Options::read(with)?;
-        let look = self.look(scratch, site, &options, context);
+        let look = self.look(scratch, site, companions, &options, context);
         tokio::select! {
             () = context.cancelled().cancelled() => Err(cancelled()),
             looked = look => looked,
@@ -32,6 +36,7 @@ impl LiveShard {
         &self,
         scratch: &Scratch,
         site: &SiteId,
+        companions: &[SiteId],
         options: &Options,
         context: &dyn Context,
     ) -> Result<Outcome, Fault> {
@@ -41,27 +46,38 @@ impl LiveShard {
         let mut there = scratch.connections.session().await?;
         let mut live = self.live.session().await?;
         there
-            .run("beginning to read", begin(options, true, &known))
+            .run("beginning to read", begin(options, false, &known))
             .await?;
-        live.run("beginning to read", begin(options, false, &known))
+        let links = scratch.links(&mut there, &known, companions).await?;
+        let around = links.around(site);
+        // A temporary table is needed to lay rows beside live's.
+        let writes = options.on_conflict == OnConflict::Keep || !around.is_empty();
+        live.run("beginning to read", begin(options, writes, &known))
             .await?;
+        let absent = companions::absent(&mut live, &known, &around).await?;
+        let leaning = Leaning::new(Arc::clone(&links), absent.clone(), None);
         let mut ends = Ends {
             there: &mut there,
             live: &mut live,
             known: &known,
             site,
             context,
+            leaning: Some(&leaning),
         };
         let (rows, volume) = match options.on_conflict {
             OnConflict::Refuse | OnConflict::Replace => check::same_rows(&mut ends).await?,
             OnConflict::Keep => check::rows_kept(&mut ends).await?,
         };
-        let checks = vec![
+        let mut checks = vec![
             rows,
             look_or_unknown("foreign-keys", check::foreign_keys(&mut ends).await)?,
             look_or_unknown("references-in", check::references_in(&mut ends).await)?,
             look_or_unknown("sequences", check::sequences(&mut ends).await)?,
         ];
+        if !around.is_empty() {
+            let companions = companions::check(&mut ends, &links, &around).await;
+            checks.push(look_or_unknown("companions", companions)?);
+        }
         // Nothing was changed; a temporary table of `keep` goes with it.
         there.run("ending to read", "rollback".to_owned()).await?;
         live.run("ending to read", "rollback".to_owned()).await?;
@@ -78,16 +94,31 @@ pub struct Ends<'a, 's> {
     pub known: &'a Match,
     pub site: &'a SiteId,
     pub context: &'a dyn Context,
+    /// What waits for other sites of the batch at this moment.
+    pub leaning: Option<&'a Leaning>,
+}
+
+impl<'a> Ends<'a, '_> {
+    /// The rows that should be in live, and those that are.
+    pub fn portions(&self) -> (Portion<'a>, Portion<'a>) {
+        let site = self.site.as_str();
+        let then = Portion {
+            rows: self.known.at_scratch(site),
+            leaning: self.leaning,
+        };
+        let now = Portion {
+            rows: self.known.at_live(site),
+            leaning: None,
+        };
+        (then, now)
+    }
 }
 
 /// One snapshot, and output settings that make equal rows equal text. Live is
-/// read-only too, but for `keep`, which needs a temporary table.
-fn begin(options: &Options, scratch: bool, known: &Match) -> String {
-    let access = match options.on_conflict {
-        OnConflict::Keep if !scratch => "read write",
-        OnConflict::Refuse | OnConflict::Replace | OnConflict::Keep => "read only",
-    };
-    let watch = match !scratch && known.now.major >= 14 {
+/// read-only too, unless a temporary table is needed.
+fn begin(options: &Options, writes: bool, known: &Match) -> String {
+    let access = if writes { "read write" } else { "read only" };
+    let watch = match known.then.major.min(known.now.major) >= 14 {
         true => "set local client_connection_check_interval = '5s';",
         false => "",
     };

@@ -143,6 +143,9 @@ pub struct ForeignKey {
     pub full: bool,
     /// Not so for `not valid` constraints: rows from before may break it.
     pub validated: bool,
+    /// Columns that the deletion of a parent sets to null or to a default;
+    /// none where it is refused, or takes the row along.
+    pub clears: Vec<String>,
 }
 
 impl ForeignKey {

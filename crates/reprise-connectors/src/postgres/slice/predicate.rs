@@ -6,7 +6,12 @@
 //! the column's own type without modifiers, so that an index serves and
 //! nothing is truncated.
 
+use reprise_model::SiteId;
+
 use super::{Catalog, Claim, Owned, Slice, TableName, literal, quoted};
+
+/// What the column with the site's id must meet, of that name and type.
+type Test<'t> = &'t dyn Fn(&str, &str) -> String;
 
 /// Writes the conditions for one site's rows.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +34,56 @@ impl SiteRows<'_> {
     /// holds no site's rows.
     pub fn condition(&self, table: &TableName, alias: &str) -> Option<String> {
         let owned = self.owned(table)?;
-        Some(self.claims(owned, alias, 1))
+        let id = literal(self.site);
+        let test = |column: &str, base: &str| format!("{column} = {id}::{base}");
+        Some(self.claims(owned, alias, 1, &test))
+    }
+
+    /// The same for rows of any of these sites, whichever this one is.
+    pub fn condition_of<'s>(
+        &self,
+        table: &TableName,
+        alias: &str,
+        sites: impl IntoIterator<Item = &'s SiteId>,
+    ) -> Option<String> {
+        let owned = self.owned(table)?;
+        let ids: Vec<String> = sites.into_iter().map(|s| literal(s.as_str())).collect();
+        let ids = ids.join(", ");
+        let test = |column: &str, base: &str| format!("{column} = any (array[{ids}]::{base}[])");
+        Some(self.claims(owned, alias, 1, &test))
+    }
+
+    /// The id of the site that a row belongs to, as text; null for nobody's.
+    pub fn owner(&self, table: &TableName, alias: &str) -> Option<String> {
+        let owned = self.owned(table)?;
+        Some(format!(
+            "({}) collate \"C\"",
+            self.owner_at(owned, alias, 1)
+        ))
+    }
+
+    fn owner_at(&self, owned: &Owned, alias: &str, level: usize) -> String {
+        let mut cases = String::new();
+        for claim in &owned.claims {
+            let owner = match claim {
+                Claim::Key { column, .. } => format!("{alias}.{}::text", quoted(column)),
+                Claim::Parent { key, .. } => {
+                    let parent_alias = format!("o{level}");
+                    let join = key.join(&parent_alias, alias);
+                    let owner = match self.slice.owned(&key.parent) {
+                        Some(parent) => self.owner_at(parent, &parent_alias, level + 1),
+                        None => "null::text".to_owned(),
+                    };
+                    let from = self.from(&key.parent);
+                    format!("(select {owner} from {from} {parent_alias} where {join})")
+                }
+            };
+            if let [_] = owned.claims.as_slice() {
+                return owner;
+            }
+            cases += &format!(" when not {} then {owner}", absent(claim, alias));
+        }
+        format!("case{cases} end")
     }
 
     /// The rule for a table; a partition follows the table it is a part of.
@@ -62,11 +116,11 @@ impl SiteRows<'_> {
         }
     }
 
-    fn claims(&self, owned: &Owned, alias: &str, level: usize) -> String {
+    fn claims(&self, owned: &Owned, alias: &str, level: usize, test: Test<'_>) -> String {
         let mut alternatives = Vec::new();
         let mut before = String::new();
         for claim in &owned.claims {
-            let holds = self.claim(claim, alias, level);
+            let holds = self.claim(claim, alias, level, test);
             alternatives.push(format!("{before}{holds}"));
             before += &format!("{} and ", absent(claim, alias));
         }
@@ -76,17 +130,14 @@ impl SiteRows<'_> {
         }
     }
 
-    fn claim(&self, claim: &Claim, alias: &str, level: usize) -> String {
+    fn claim(&self, claim: &Claim, alias: &str, level: usize, test: Test<'_>) -> String {
         match claim {
-            Claim::Key { column, base, .. } => {
-                let id = literal(self.site);
-                format!("{alias}.{} = {id}::{base}", quoted(column))
-            }
+            Claim::Key { column, base, .. } => test(&format!("{alias}.{}", quoted(column)), base),
             Claim::Parent { key, .. } => {
                 let parent_alias = format!("p{level}");
                 let join = key.join(&parent_alias, alias);
                 let parent = match self.slice.owned(&key.parent) {
-                    Some(parent) => self.claims(parent, &parent_alias, level + 1),
+                    Some(parent) => self.claims(parent, &parent_alias, level + 1, test),
                     None => "false".to_owned(),
                 };
                 let from = self.from(&key.parent);

@@ -259,7 +259,12 @@ select k.conname::text as name, cn.nspname::text as schema, c.relname::text as t
              from pg_catalog.unnest(k.conpfeqop) with ordinality as at(oid, pos)
              join pg_catalog.pg_operator o on o.oid = at.oid
              join pg_catalog.pg_namespace oper_ns on oper_ns.oid = o.oprnamespace order by at.pos) as operators,
-       k.condeferrable as deferrable, k.confmatchtype = 'f' as full, k.convalidated as validated
+       k.condeferrable as deferrable, k.confmatchtype = 'f' as full, k.convalidated as validated,
+       array(select a.attname::text from pg_catalog.unnest(k.conkey) with ordinality as at(num, pos)
+             join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = at.num
+             where k.confdeltype in ('n', 'd')
+               and (pg_catalog.jsonb_typeof(pg_catalog.to_jsonb(k) -> 'confdelsetcols') is distinct from 'array'
+                    or pg_catalog.to_jsonb(k) -> 'confdelsetcols' @> pg_catalog.to_jsonb(at.num)) order by at.pos) as clears
 from pg_catalog.pg_constraint k
 join pg_catalog.pg_class c on c.oid = k.conrelid
 join pg_catalog.pg_namespace cn on cn.oid = c.relnamespace
@@ -280,5 +285,6 @@ fn foreign_key(row: &PgRow) -> Result<ForeignKey, sqlx::Error> {
         deferrable: row.try_get("deferrable")?,
         full: row.try_get("full")?,
         validated: row.try_get("validated")?,
+        clears: row.try_get("clears")?,
     })
 }

@@ -95,6 +95,7 @@ fn foreign_key(child: &TableName, at: usize, names: &str, target: &str) -> Forei
         deferrable: false,
         full: false,
         validated: true,
+        clears: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod awkward;
 mod cluster;
+mod companions;
 mod conflicts;
 mod crash;
 mod drift;

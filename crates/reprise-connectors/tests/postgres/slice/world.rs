@@ -42,6 +42,8 @@ pub struct World {
     pub scratch: Scratch,
     pub live_options: PgConnectOptions,
     pub recorder: Recorder,
+    /// Sites of the batch; none is told unless a test says so.
+    pub companions: Vec<SiteId>,
     pub names: (String, String),
     pub cluster: Arc<Cluster>,
 }
@@ -75,6 +77,7 @@ impl World {
             scratch,
             live_options,
             recorder: Recorder::default(),
+            companions: Vec::new(),
             names,
             cluster,
         }
@@ -90,14 +93,26 @@ impl World {
     pub async fn restore(&self, site: &str, with: &str) -> Result<Outcome, Fault> {
         let site = SiteId::from(site);
         self.shard
-            .restore(&self.scratch, &site, &options(with), &self.recorder)
+            .restore(
+                &self.scratch,
+                &site,
+                &self.companions,
+                &options(with),
+                &self.recorder,
+            )
             .await
     }
 
     pub async fn verify(&self, site: &str, with: &str) -> Result<Outcome, Fault> {
         let site = SiteId::from(site);
         self.shard
-            .verify(&self.scratch, &site, &options(with), &self.recorder)
+            .verify(
+                &self.scratch,
+                &site,
+                &self.companions,
+                &options(with),
+                &self.recorder,
+            )
             .await
     }
 
@@ -167,6 +182,14 @@ pub struct Recorder {
     pub refuse_mark: bool,
     /// Stands still at the mark: says so by the first, goes on by the second.
     pub hold_mark: Option<(Notify, Notify)>,
+}
+
+impl Recorder {
+    /// Whether a phase of this name was begun.
+    pub fn told(&self, phase: &str) -> bool {
+        let progress = self.progress.lock().unwrap();
+        progress.iter().any(|p| p.phase.as_deref() == Some(phase))
+    }
 }
 
 #[async_trait]
