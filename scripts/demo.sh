@@ -59,13 +59,11 @@ printf '$ reprise-lab accident --dir %s --delete %s\n' "$lab" "$delete"
 at=$("$bin/reprise-lab" accident --dir "$lab" --delete "$delete")
 
 heading "Check: all that can be known before anything is started"
-# Without a recovery some things cannot be looked at, and `check` says so by
-# exit code 8; what is really wrong, `plan` refuses by itself.
-show "$bin/reprise" check "${estate[@]}" -r "$runbook" --at "$at" || [ $? -eq 8 ]
+show "$bin/reprise" check "${estate[@]}" -r "$runbook" --at "$at" "${state[@]}"
 
 heading "Plan: $delete sites, one moment, $at"
 show "$bin/reprise" plan "${estate[@]}" -r "$runbook" --at "$at" \
-  --sites "@$lab/deleted.txt" -o "$lab/out/plan.json" --graph "$lab/out/plan.svg"
+  --sites "@$lab/deleted.txt" -o "$lab/out/plan.json" --graph "$lab/out/plan.svg" "${state[@]}"
 
 heading "Run"
 show "$bin/reprise" run "$lab/out/plan.json" --env-file "$lab/env" --confirm "$delete" "${state[@]}"

@@ -1,8 +1,9 @@
 //! One small estate in a folder of its own, ended and removed with the test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use reprise_lab::layout::Layout;
 use reprise_model::Entry;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,6 +12,14 @@ use crate::{binaries, journal};
 
 pub struct Estate {
     folder: TempDir,
+    size: Size,
+}
+
+#[derive(Clone, Copy)]
+pub struct Size {
+    pub shards: u32,
+    pub sites: u32,
+    pub scale: f64,
 }
 
 /// Neighbours that write until this is dropped.
@@ -21,13 +30,33 @@ pub struct Writers<'a> {
 
 impl Estate {
     pub fn build() -> Self {
+        Self::of_size(Size {
+            shards: 2,
+            sites: 12,
+            scale: 0.5,
+        })
+    }
+
+    pub fn of_size(size: Size) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let estate = Self { folder };
-        let size = [
-            "--shards", "2", "--sites", "12", "--scale", "0.5", "--seed", "11",
-        ];
-        check(estate.lab("up").args(size));
+        let estate = Self { folder, size };
+        estate.start();
         estate
+    }
+
+    /// Builds the lab, or starts those of its servers that do not run.
+    pub fn start(&self) {
+        let Size {
+            shards,
+            sites,
+            scale,
+        } = self.size;
+        let size = format!("--shards={shards} --sites={sites} --scale={scale} --seed=11");
+        check(self.lab("up").args(size.split(' ')));
+    }
+
+    pub fn layout(&self) -> Layout {
+        Layout::at(&self.path("lab")).expect("the lab's folder has an absolute path")
     }
 
     pub fn start_writers(&self) -> Writers<'_> {
@@ -102,14 +131,14 @@ impl Estate {
         journal::entries(&self.state())
     }
 
-    fn target_time(&self) -> String {
+    pub fn target_time(&self) -> String {
         self.accident_file()["target_time"]
             .as_str()
             .expect("an accident has a target time")
             .to_owned()
     }
 
-    fn deleted(&self) -> Vec<Value> {
+    pub fn deleted(&self) -> Vec<Value> {
         self.accident_file()["sites"]
             .as_array()
             .expect("an accident has sites")
@@ -121,7 +150,7 @@ impl Estate {
         serde_json::from_str(&text).expect("accident.json is JSON")
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -138,7 +167,11 @@ impl Estate {
         lab
     }
 
-    fn reprise(&self, command: &str) -> Command {
+    pub fn reprise(&self, command: &str) -> Command {
+        self.reprise_with(command, &self.path("lab/env"))
+    }
+
+    pub fn reprise_with(&self, command: &str, env_file: &Path) -> Command {
         let mut reprise = Command::new(binaries::folder().join("reprise"));
         reprise
             .current_dir(binaries::workspace())
@@ -146,7 +179,7 @@ impl Estate {
             .arg("--state")
             .arg(format!("sqlite:{}", self.state().display()))
             .arg("--env-file")
-            .arg(self.path("lab/env"))
+            .arg(env_file)
             .stdin(Stdio::null());
         reprise
     }

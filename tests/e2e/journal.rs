@@ -61,7 +61,7 @@ async fn open(state: &Path) -> Arc<dyn Journal> {
         .expect("the journal opens")
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

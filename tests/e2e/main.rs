@@ -1,10 +1,11 @@
 //! The built binaries on a real estate: an accident, a restore, and the
-//! lab's own oracle as the judge.
+//! lab's own oracle as the judge; and requests that must be refused.
 
 mod binaries;
 mod estate;
 mod journal;
 mod killer;
+mod refusals;
 
 use estate::Estate;
 use killer::Killer;
