@@ -56,15 +56,21 @@ pub fn decide(evidence: &Evidence, rpo: Option<Duration>) -> Result<RecoveryPoin
             );
             Ok(point(evidence, target, basis))
         }
-        Live::Ahead if complete < target => Err(too_short(evidence, complete).hint(format!(
-            "`--at {complete}` is the newest moment that the archive reaches; or run `select pg_switch_wal()` on the live server and try again"
-        ))),
+        // The end of the log lies somewhere before what live has finished
+        // since; a late archiver writes an old piece after T, so the time of
+        // the file says nothing.
+        Live::Ahead => {
+            let seen = seen_to(evidence);
+            Err(too_short(evidence, seen).hint(format!(
+                "run `select pg_switch_wal()` on the live server and try again once the piece is in the archive; or take `--at {seen}`, which the archive surely reaches"
+            )))
+        }
         Live::Unknown if rpo.is_some_and(|rpo| complete.saturating_add(rpo) < target) => {
             Err(too_short(evidence, complete).hint(format!(
                 "`--at {complete}` is the newest moment that the archive reaches"
             )))
         }
-        Live::Ahead | Live::Unknown => {
+        Live::Unknown => {
             let basis = format!(
                 "the log ends at {} without a commit after the target time; its last piece was archived at {complete}",
                 evidence.replayed_to
@@ -83,17 +89,18 @@ fn point(evidence: &Evidence, point: Timestamp, basis: String) -> RecoveryPoint 
     }
 }
 
-/// Up to when the archive alone shows that nothing is missing.
+/// Up to when the archive was written, as far as its files' times can be believed.
 fn complete_to(evidence: &Evidence) -> Timestamp {
-    [
-        evidence.archived,
-        evidence.last_before,
-        Some(evidence.backup_end),
-    ]
-    .into_iter()
-    .flatten()
-    .max()
-    .unwrap_or(evidence.backup_end)
+    let seen = seen_to(evidence);
+    evidence
+        .archived
+        .map_or(seen, |archived| archived.max(seen))
+}
+
+/// Up to when what is in the log itself shows that nothing is missing.
+fn seen_to(evidence: &Evidence) -> Timestamp {
+    let end = evidence.backup_end;
+    evidence.last_before.map_or(end, |last| last.max(end))
 }
 
 fn too_short(evidence: &Evidence, complete: Timestamp) -> Fault {
@@ -102,7 +109,7 @@ fn too_short(evidence: &Evidence, complete: Timestamp) -> Fault {
         None => "it holds no commit since the backup".to_owned(),
     };
     Fault::refused(format!(
-        "the archive ends before the target time {}: the log reaches {}, archived at {complete}; {last}",
+        "the archive ends before the target time {}: the log reaches {}, complete up to {complete}; {last}",
         evidence.target, evidence.replayed_to
     ))
 }
@@ -150,7 +157,7 @@ mod tests {
         check(
             |e| (e.live, e.archived) = (Live::Ahead, Some(at(120))),
             RPO,
-            Some(100),
+            None,
         );
         check(|_| (), RPO, None);
         check(|_| (), None, Some(60));
@@ -161,6 +168,18 @@ mod tests {
             None,
             Some(10),
         );
+    }
+
+    /// The last piece came into the archive after T, and held only what was
+    /// committed long before: commits between are in pieces that are not there.
+    #[test]
+    fn a_late_archiver_proves_nothing() {
+        let mut evidence = evidence();
+        (evidence.live, evidence.archived) = (Live::Ahead, Some(at(120)));
+        let fault = decide(&evidence, None).unwrap_err();
+        let hint = fault.hint.unwrap();
+        assert!(hint.contains("pg_switch_wal()"), "{hint}");
+        assert!(hint.contains(&format!("--at {}", at(50))), "{hint}");
     }
 
     #[test]
