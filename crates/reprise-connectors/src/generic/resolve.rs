@@ -16,19 +16,27 @@ const VEIL: &str = "***";
 pub(super) struct Secrets(Vec<SecretString>);
 
 impl Secrets {
-    /// Fills in the references of `text`.
+    /// Fills in the references of `text`; `$$` is a dollar.
     pub(super) fn fill(&mut self, text: &str, resolver: &Resolver) -> Result<String, String> {
         let mut filled = String::new();
         let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            let (name, after) = after
-                .split_once('}')
-                .ok_or_else(|| "a reference `${` has no end `}`".to_owned())?;
-            let value = resolver(name)?;
+        while let Some((before, after)) = rest.split_once('$') {
             filled.push_str(before);
-            filled.push_str(value.expose_secret());
-            self.0.push(value);
-            rest = after;
+            rest = if let Some(after) = after.strip_prefix('$') {
+                filled.push('$');
+                after
+            } else if let Some(reference) = after.strip_prefix('{') {
+                let (name, after) = reference
+                    .split_once('}')
+                    .ok_or_else(|| "a reference `${` has no end `}`".to_owned())?;
+                let value = resolver(name)?;
+                filled.push_str(value.expose_secret());
+                self.0.push(value);
+                after
+            } else {
+                filled.push('$');
+                after
+            };
         }
         filled.push_str(rest);
         Ok(filled)
@@ -51,5 +59,26 @@ impl Secrets {
             veiled = veiled.replace(&quoted[1..quoted.len() - 1], VEIL);
         }
         veiled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_filled_in_and_two_dollars_are_one() {
+        let resolver: Resolver = Arc::new(|name| match name {
+            "TOKEN" => Ok(SecretString::from("hush$$hush")),
+            other => Err(format!("{other} is not set")),
+        });
+        let fill = |text| Secrets::default().fill(text, &resolver);
+        assert_eq!(fill("a ${TOKEN} b").unwrap(), "a hush$$hush b");
+        assert_eq!(
+            fill("$${TOKEN} costs $5, $$").unwrap(),
+            "${TOKEN} costs $5, $"
+        );
+        assert_eq!(fill("${OTHER}").unwrap_err(), "OTHER is not set");
+        assert!(fill("${TOKEN").is_err());
     }
 }

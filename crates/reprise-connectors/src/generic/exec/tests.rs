@@ -1,6 +1,7 @@
 //! Real programs: shell scripts, each a case of the protocol.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use reprise_model::{AttemptId, FaultKind, RunId, TaskIx, TaskKey, Timestamp, Verdict};
 use reprise_ports::{CallSite, Progress};
@@ -147,9 +148,19 @@ async fn a_cancelled_program_is_ended_with_all_it_started() {
     let fault = run(&script, &listener).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Cancelled);
     let pid = std::fs::read_to_string(pid).unwrap();
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-    // Gone, or a zombie that init has not collected yet.
-    assert!(stat.is_err() || stat.unwrap().contains(") Z "));
+    // Gone, or a zombie that init has not collected yet. A killed process
+    // takes a moment to end.
+    let gone = async {
+        loop {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+            if stat.is_err() || stat.unwrap().contains(") Z ") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+    assert!(gone.is_ok(), "process {} lives on", pid.trim());
 }
 
 #[tokio::test]
