@@ -50,6 +50,12 @@ pub(super) fn of_create(place: &str, run: &RunId, error: &sqlx::Error) -> Journa
     of_sqlx(place, error)
 }
 
+/// What is written to a file without a name is lost with the process.
+pub(super) fn of_lost_file(place: &str) -> JournalError {
+    let what = "the file was deleted or replaced while it was in use; what was recorded up to then is only in a copy of it";
+    unusable(place, what.to_owned())
+}
+
 fn unusable(place: &str, what: String) -> JournalError {
     JournalError::Unusable {
         place: place.to_owned(),

@@ -19,10 +19,12 @@ use sqlx::{Connection, SqliteConnection, SqlitePool, query, query_as, query_scal
 
 use crate::page::{Chain, Page, Tip, compose, conflict, genesis};
 use crate::rows::{CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, TipRecord};
+use connect::Identity;
 use lock::RunLock;
 
 pub(crate) struct SqliteJournal {
     path: PathBuf,
+    identity: Identity,
     place: String,
     writer: tokio::sync::Mutex<Writer>,
     readers: SqlitePool,
@@ -46,7 +48,9 @@ impl SqliteJournal {
         let place = path.display().to_string();
         let path = connect::prepare(path).map_err(|error| fault::of_file(&place, &error))?;
         let connection = connect::writer(&path, &place).await?;
+        let identity = Identity::of(&path).map_err(|error| fault::of_file(&place, &error))?;
         Ok(Self {
+            identity,
             readers: connect::readers(&path),
             path,
             place,
@@ -64,6 +68,15 @@ impl SqliteJournal {
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<RunId, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An open file can be written long after it was deleted, and nobody will
+    /// ever read it.
+    fn still_there(&self) -> Result<(), JournalError> {
+        match Identity::of(&self.path) {
+            Ok(found) if found == self.identity => Ok(()),
+            Ok(_) | Err(_) => Err(fault::of_lost_file(&self.place)),
+        }
     }
 
     fn holds(&self, run: &RunId, claim: &Claim) -> bool {
@@ -248,6 +261,7 @@ impl Journal for SqliteJournal {
                 conflict(run, claim, tip)
             });
         }
+        self.still_there()?;
         let (moved, bytes) = (page.moved(claim), page.body.len());
         let written = self
             .write(&mut writer.connection, run, claim, page)

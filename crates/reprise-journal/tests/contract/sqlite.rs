@@ -262,6 +262,32 @@ async fn a_page_that_cannot_be_written_moves_nothing() {
 }
 
 #[tokio::test]
+async fn nothing_is_recorded_in_a_file_that_was_deleted_or_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let run = filled(&path).await;
+    let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    let mut claim = journal.claim(&run, &owner(2)).await.unwrap();
+    let aside = folder.path().join("aside.db");
+    for replace in [false, true] {
+        fs::rename(&path, &aside).unwrap();
+        if replace {
+            fs::write(&path, "another file").unwrap();
+        }
+        let error = journal.append(&run, &mut claim, &entries(30..31)).await;
+        assert!(
+            matches!(&error, Err(JournalError::Unusable { what, .. }) if what.contains("deleted or replaced")),
+            "{error:?}"
+        );
+        fs::rename(&aside, &path).unwrap();
+    }
+    journal
+        .append(&run, &mut claim, &entries(30..31))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn only_a_breaking_future_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
