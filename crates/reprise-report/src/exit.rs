@@ -17,7 +17,7 @@ pub fn exit(report: &Report) -> Exit {
         Exit::Outstanding
     } else if totals.unvalidated > 0
         || !report.failures.is_empty()
-        || report.objectives.met == Some(false)
+        || (report.objectives.are_set() && report.objectives.met != Some(true))
     {
         Exit::Unvalidated
     } else {

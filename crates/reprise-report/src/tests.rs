@@ -97,6 +97,18 @@ fn the_end_state_decides_site_and_exit_code() {
 }
 
 #[test]
+fn an_objective_that_nobody_measured_is_no_success() {
+    let mut plan = plan(1);
+    plan.sites[0].shards.clear();
+    let mut story = Story::begin();
+    story.run(0, recovered(2)).site(0).stop(RunEnd::Finished);
+    let report = story.fold(plan).report(&"r1".into(), None);
+    assert_eq!(report.sites[0].state, SiteState::Restored);
+    assert_eq!(report.objectives.met, None);
+    assert_eq!(report.exit_code, 6);
+}
+
+#[test]
 fn a_failed_shard_fails_its_sites() {
     let mut story = Story::begin();
     story.run(0, failed(FaultKind::Permanent));

@@ -26,6 +26,13 @@ pub(super) fn judge(fold: &Fold, sites: &[SiteReport], totals: &Totals) -> Objec
     }
 }
 
+impl Objectives {
+    /// Whether anybody promised anything.
+    pub fn are_set(&self) -> bool {
+        self.rpo.is_some() || self.rto.is_some()
+    }
+}
+
 fn is_measured(store: &super::StoreReport) -> bool {
     store.recovery_point.is_some()
 }
