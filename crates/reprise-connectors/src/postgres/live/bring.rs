@@ -10,21 +10,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reprise_model::{Fault, Outcome, SiteId, Volume};
-use serde::Serialize;
 use serde_json::json;
 
+use super::fill::fill_in;
 use super::integrity;
-use super::keep::{same_key, stage, usable_keys};
+use super::keep::{stage, usable_keys};
 use super::leaning::Leaning;
-use super::links::{Link, identity};
+use super::links::Link;
 use super::load::{Work, temporary, transfer};
 use super::restore::phase;
 use super::session::Session;
-use super::shard::Match;
-use super::verify::Ends;
-use crate::postgres::slice::{
-    Carried, ForeignKey, SiteRows, Table, TableName, quoted, quoted_list,
-};
+use crate::postgres::slice::{Carried, ForeignKey, SiteRows, Table, quoted_list};
 
 /// Where the rows that were added stand, for the checks before the commit.
 const ADDED: &str = "pg_temp.reprise_added";
@@ -39,7 +35,7 @@ pub struct Brings {
 
 impl Brings {
     /// Rows of present sites that lean on the coming one and on no absent one.
-    fn rows(&self, then: &SiteRows<'_>, carried: &Carried) -> Option<String> {
+    pub fn rows(&self, then: &SiteRows<'_>, carried: &Carried) -> Option<String> {
         if !self.leaning.may_hold(&carried.table) || carried.columns.is_empty() {
             return None;
         }
@@ -55,7 +51,12 @@ impl Brings {
     }
 
     /// Rows of present sites whose reference to what is coming was left null.
-    fn references(&self, then: &SiteRows<'_>, link: &Link, carried: &Carried) -> Option<String> {
+    pub fn references(
+        &self,
+        then: &SiteRows<'_>,
+        link: &Link,
+        carried: &Carried,
+    ) -> Option<String> {
         Some(format!(
             "{} select {} from {} t where {} and not {} and {} and not {}",
             self.leaning.with(then),
@@ -73,7 +74,7 @@ impl Brings {
 #[derive(Debug, Default)]
 pub struct Brought {
     rows: BTreeMap<String, u64>,
-    references: BTreeMap<String, u64>,
+    pub references: BTreeMap<String, u64>,
     /// Rows with another parent that is gone by now.
     left_out: BTreeMap<String, u64>,
     volume: Volume,
@@ -134,7 +135,7 @@ pub async fn back(
 }
 
 /// Copies what `query` finds into a new temporary table; none for no rows.
-async fn lay(
+pub async fn lay(
     there: &mut Session<'_>,
     live: &mut Session<'_>,
     carried: &Carried,
@@ -246,175 +247,12 @@ async fn hold_and_prune(
     }
 }
 
-fn orphan(rows: &SiteRows<'_>, key: &ForeignKey, child: &str) -> String {
+/// The row under `child` refers to a parent that is not there.
+pub fn orphan(rows: &SiteRows<'_>, key: &ForeignKey, child: &str) -> String {
     format!(
         "({} and not exists (select 1 from {} q where {}))",
         key.refers(child),
         rows.from(&key.parent),
         key.join("q", child)
     )
-}
-
-/// Gives references back that were null until their parent came, where they
-/// are null still and the row is otherwise there.
-async fn fill_in(
-    there: &mut Session<'_>,
-    live: &mut Session<'_>,
-    work: &Work<'_>,
-    brings: &Brings,
-    brought: &mut Brought,
-) -> Result<(), Fault> {
-    let then = work.known.at_scratch(work.site.as_str());
-    for (at, carried) in work.known.carried.iter().enumerate() {
-        for (nth, link) in brings.leaning.soft(&carried.table).enumerate() {
-            let Some(narrow) = narrow(work.known, carried, link) else {
-                continue;
-            };
-            let Some(query) = brings.references(&then, link, &narrow) else {
-                continue;
-            };
-            let staged = temporary(&format!("fills_{nth}"), at);
-            if lay(there, live, &narrow, &query, &staged).await?.is_none() {
-                continue;
-            }
-            let Some(sql) = fill(work, brings, link, &staged) else {
-                continue;
-            };
-            let doing = format!("filling in references of {}", carried.table);
-            let filled = live.run(&doing, sql).await?;
-            let column = format!("{}.{}", carried.table, link.key.clears.join("+"));
-            brought.references.insert(column, filled);
-        }
-    }
-    Ok(())
-}
-
-/// The columns that tell which row it is, and those of the reference.
-fn narrow(known: &Match, carried: &Carried, link: &Link) -> Option<Carried> {
-    let table = known.now.table(&carried.table)?;
-    let named: BTreeSet<&String> = identity(table)?
-        .columns
-        .iter()
-        .chain(&link.key.columns)
-        .collect();
-    Some(Carried {
-        table: carried.table.clone(),
-        columns: named.into_iter().cloned().collect(),
-        binary: carried.binary,
-    })
-}
-
-fn fill(work: &Work<'_>, brings: &Brings, link: &Link, staged: &str) -> Option<String> {
-    let rows = work.live_rows();
-    let key = &link.key;
-    let table = work.known.now.table(&key.child)?;
-    let set: Vec<String> = key
-        .clears
-        .iter()
-        .map(|column| format!("{0} = s.{0}", quoted(column)))
-        .collect();
-    let as_it_was: Vec<String> = key
-        .columns
-        .iter()
-        .map(|column| {
-            let name = quoted(column);
-            match key.clears.contains(column) {
-                true => format!("t.{name} is null"),
-                false => format!("t.{name} is not distinct from s.{name}"),
-            }
-        })
-        .collect();
-    Some(format!(
-        "update {} t set {} from {staged} s where {} and {} and {}
-           and exists (select 1 from {} q where {})",
-        table.from_sql(),
-        set.join(", "),
-        same_key(identity(table)?, "t", "s"),
-        as_it_was.join(" and "),
-        rows.condition_of(&key.child, "t", &brings.present)?,
-        rows.from(&key.parent),
-        key.join("q", "s")
-    ))
-}
-
-/// Rows of others that waited for the site, against live.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Found {
-    pub rows: u64,
-    pub missing: i64,
-    /// Missing together with another parent of theirs, which is gone.
-    pub left_out: i64,
-}
-
-/// Lays the rows that leaned on the site beside live's.
-pub async fn compare(
-    ends: &mut Ends<'_, '_>,
-    brings: &Brings,
-) -> Result<BTreeMap<String, Found>, Fault> {
-    let known = ends.known;
-    let then = known.at_scratch(ends.site.as_str());
-    let now = known.at_live(ends.site.as_str());
-    let mut found = BTreeMap::new();
-    for (at, carried) in known.carried.iter().enumerate() {
-        let (Some(table), Some(query)) =
-            (known.now.table(&carried.table), brings.rows(&then, carried))
-        else {
-            continue;
-        };
-        let staged = temporary("waited", at);
-        let Some(laid) = lay(ends.there, ends.live, carried, &query, &staged).await? else {
-            continue;
-        };
-        let missing = missing(&now, brings, carried, table, &staged);
-        let gone = parents_gone(&now, &carried.table);
-        let sql = format!(
-            "select count(*) filter (where not ({gone})), count(*) filter (where {gone}) from ({missing}) s"
-        );
-        let doing = format!(
-            "comparing rows of {} that waited for the site",
-            carried.table
-        );
-        let row = ends.live.row(&doing, sql).await?;
-        let entry = Found {
-            rows: laid.rows,
-            missing: ends.live.get(&doing, &row, 0)?,
-            left_out: ends.live.get(&doing, &row, 1)?,
-        };
-        found.insert(carried.table.to_string(), entry);
-    }
-    Ok(found)
-}
-
-fn missing(
-    now: &SiteRows<'_>,
-    brings: &Brings,
-    carried: &Carried,
-    table: &Table,
-    staged: &str,
-) -> String {
-    let columns = |prefix| quoted_list(prefix, carried.columns.iter().map(String::as_str));
-    let (ours, theirs, from) = (columns("s."), columns("t."), table.from_sql());
-    match usable_keys(carried, table).first() {
-        Some(key) => format!(
-            "select {ours} from {staged} s where not exists (select 1 from {from} t where {})",
-            same_key(key, "s", "t")
-        ),
-        None => {
-            let others = now.condition_of(&table.name, "t", &brings.present);
-            format!(
-                "select {ours} from {staged} s except all select {theirs} from {from} t where {}",
-                others.unwrap_or_else(|| "false".to_owned())
-            )
-        }
-    }
-}
-
-/// Some parent of the row under `s` is not in live.
-fn parents_gone(now: &SiteRows<'_>, table: &TableName) -> String {
-    let keys = now.catalog.keys_of(table).filter(|key| key.validated);
-    let gone: Vec<String> = keys.map(|key| orphan(now, key, "s")).collect();
-    match gone.is_empty() {
-        true => "false".to_owned(),
-        false => gone.join(" or "),
-    }
 }

@@ -13,13 +13,14 @@ use reprise_model::{Check, Fault, SiteId, Verdict};
 use reprise_ports::Context;
 use serde_json::{Map, Value, json};
 
-use super::bring::{self, Brings};
+use super::bring::Brings;
 use super::leaning::{Leaning, Portion};
 use super::links::Links;
 use super::restore::phase;
 use super::session::Session;
 use super::shard::{Match, Scratch};
 use super::verify::Ends;
+use super::waited;
 use crate::postgres::slice::{Claim, SiteRows, TableName, literal, quoted};
 
 /// How often the lock is asked for. Asking again and again, instead of waiting
@@ -287,7 +288,7 @@ pub async fn check(
         coming: ends.site.clone(),
         present: around.difference(&absent).cloned().collect(),
     };
-    let found = bring::compare(ends, &brings).await?;
+    let found = waited::compare(ends, &brings).await?;
     let missing = found.values().any(|table| table.missing > 0);
     Ok(Check {
         name: "companions".to_owned(),

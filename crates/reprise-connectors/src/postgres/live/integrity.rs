@@ -8,15 +8,21 @@
 
 use reprise_model::Fault;
 
+use super::links::identity;
 use super::session::Session;
-use crate::postgres::slice::{Claim, ForeignKey, SiteRows};
+use crate::postgres::slice::{Claim, ForeignKey, SiteRows, quoted};
 
 /// Rows that break one constraint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Broken {
     pub key: ForeignKey,
     pub rows: u64,
+    /// Which rows: `id 90, 91`; empty for a table without a primary key.
+    pub examples: String,
 }
+
+/// Rows that a refusal names.
+const NAMED: usize = 3;
 
 /// The constraints of live whose referencing rows may be the site's.
 pub fn outgoing<'a>(rows: &SiteRows<'a>) -> Vec<&'a ForeignKey> {
@@ -79,16 +85,42 @@ pub async fn broken(live: &mut Session<'_>, rows: &SiteRows<'_>) -> Result<Vec<B
         .filter_map(|(at, key)| Some((at.to_string(), orphans(rows, key)?)))
         .collect();
     let counts = live.counts("checking foreign keys", &queries).await?;
-    let broken = counts.into_iter().filter(|(_, rows)| *rows > 0);
-    Ok(broken
-        .filter_map(|(at, rows)| {
-            let key = keys.get(at.parse::<usize>().ok()?)?;
-            Some(Broken {
+    let mut broken = Vec::new();
+    for (at, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        if let Some(key) = at.parse::<usize>().ok().and_then(|at| keys.get(at)) {
+            broken.push(Broken {
                 key: (*key).clone(),
-                rows,
-            })
-        })
-        .collect())
+                rows: count,
+                examples: examples(live, rows, key).await?,
+            });
+        }
+    }
+    Ok(broken)
+}
+
+/// The primary keys of a few rows that break the constraint.
+async fn examples(
+    live: &mut Session<'_>,
+    rows: &SiteRows<'_>,
+    key: &ForeignKey,
+) -> Result<String, Fault> {
+    let table = rows.catalog.table(&key.child);
+    let (Some(primary), Some(from)) = (table.and_then(identity), orphans(rows, key)) else {
+        return Ok(String::new());
+    };
+    let columns: Vec<String> = primary
+        .columns
+        .iter()
+        .map(|column| format!("t.{}", quoted(column)))
+        .collect();
+    let sql = format!(
+        "select coalesce(string_agg(found.key, ', '), '') from (
+           select concat_ws('/', {}) as key from {from} order by {} limit {NAMED}) found",
+        columns.join(", "),
+        columns.join(", ")
+    );
+    let found: String = live.value("looking for examples", sql).await?;
+    Ok(format!("{} {found}", primary.columns.join("/")))
 }
 
 /// The site's rows that break the constraint, as what follows `from`.
@@ -122,11 +154,19 @@ pub fn whole(broken: &[Broken]) -> Result<(), Fault> {
         .iter()
         .map(|b| {
             format!(
-                "{} of {} refers to {} that live no longer has: {} row(s)",
-                b.key.name, b.key.child, b.key.parent, b.rows
+                "{} of {} refers to {} that live no longer has: {} row(s){}",
+                b.key.name,
+                b.key.child,
+                b.key.parent,
+                b.rows,
+                if b.examples.is_empty() {
+                    String::new()
+                } else {
+                    format!(", such as {}", b.examples)
+                }
             )
         })
         .collect();
     Err(Fault::refused(named.join("; "))
-        .hint("restore what the rows refer to first, or declare its table as the site's"))
+        .hint("restore what the rows refer to first: where it is another site's, name that site in the same run, and each waits for the other"))
 }

@@ -16,6 +16,7 @@ mod connections;
 mod copy;
 mod estimate;
 mod fault;
+mod fill;
 mod inspect;
 mod integrity;
 mod keep;
@@ -34,6 +35,7 @@ mod shard;
 mod survey;
 mod transaction;
 mod verify;
+mod waited;
 
 pub use connections::Connections;
 pub use options::{OnConflict, Options};

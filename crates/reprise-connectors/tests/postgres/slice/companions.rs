@@ -274,3 +274,37 @@ async fn keep_and_replace_know_companions_too() {
         as_at_t(&mut world).await;
     }
 }
+
+#[tokio::test]
+async fn a_role_that_cannot_be_a_replica_brings_them_back_too() {
+    let mut world = world(&format!("{ONE_TO_TWO}{TWO_TO_ONE}")).await;
+    run(
+        &mut world.now,
+        "do $$ begin create role linker login; exception when duplicate_object then null; end $$;
+         grant select, insert, update, delete on all tables in schema public to linker",
+    )
+    .await;
+    world.as_role("linker", tenant("sites.id", &[]));
+    for site in ["1", "2"] {
+        let outcome = restored(&mut world, site).await;
+        assert_eq!(outcome.output["mode"], "deferred");
+    }
+    as_at_t(&mut world).await;
+    run(&mut world.now, "drop owned by linker").await;
+}
+
+#[tokio::test]
+async fn a_parent_that_nobody_brings_back_is_named_with_the_rows() {
+    let mut world = world(&format!("{ONE_TO_TWO}{TWO_TO_ONE}")).await;
+    run(
+        &mut world.then,
+        "insert into links values (90, 1, 10, 30), (91, 1, 10, 30)",
+    )
+    .await;
+    run(&mut world.now, "delete from issues where id = 30").await;
+    let fault = world.refused("1", "{}").await;
+    assert_eq!(fault.kind, FaultKind::Refused);
+    for part in ["links_target_fkey of links", "2 row(s)", "id 90, 91"] {
+        assert!(fault.message.contains(part), "{}", fault.message);
+    }
+}
