@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reprise_model::{
-    AttemptEnd, AttemptId, Entry, Event, Fault, Plan, RunId, ShardId, SiteId, TaskIx,
+    Action, AttemptEnd, AttemptId, Entry, Event, Fault, Plan, PlannedSite, RunId, SiteId, TaskIx,
 };
 use reprise_ports::{Call, CallSite};
 use reprise_spec::{Scene, Template};
@@ -49,6 +49,77 @@ impl Companions {
     }
 }
 
+type Attributes = BTreeMap<String, String>;
+
+/// The options in which connectors fill in `${NAME}`.
+fn has_references(action: Action, option: &str) -> bool {
+    matches!(
+        (action, option),
+        (Action::Exec, "env") | (Action::HttpCheck, "url")
+    )
+}
+
+fn on_site<'a>(scene: Scene<'a>, site: Option<(&'a SiteId, &'a Attributes)>) -> Scene<'a> {
+    match site {
+        Some((id, attributes)) => scene.site(id, attributes),
+        None => scene,
+    }
+}
+
+/// A site with its dollars doubled: a customer who names a site `${NAME}`
+/// is not given the secret of that name.
+struct Tame {
+    id: SiteId,
+    attributes: Attributes,
+}
+
+impl Tame {
+    fn of(site: &PlannedSite) -> Self {
+        let tame = |text: &str| text.replace('$', "$$");
+        let attributes = site.attributes.iter();
+        Self {
+            id: SiteId::new(tame(site.id.as_str())),
+            attributes: attributes
+                .map(|(name, value)| (name.clone(), tame(value)))
+                .collect(),
+        }
+    }
+}
+
+/// The step's options, with the templates filled in.
+fn options_of(run: &RunId, plan: &Plan, task: TaskIx) -> Result<Map<String, Value>, Fault> {
+    let step = plan.step_of(task);
+    let (site, shard) = (plan.site_of(task), plan.shard_of(task));
+    let place = format!("steps.{}.with", step.name);
+    let values = BTreeMap::from([
+        ("target_time".to_owned(), plan.target_time.to_string()),
+        ("run".to_owned(), run.to_string()),
+    ]);
+    let tame = site.map(Tame::of);
+    let base = || {
+        let scene = Scene::new(&place).values(&values);
+        match shard {
+            Some(shard) => scene.shard(&shard.shard),
+            None => scene,
+        }
+    };
+    let plain = on_site(base(), site.map(|site| (&site.id, &site.attributes)));
+    let escaped = on_site(
+        base(),
+        tame.as_ref().map(|tame| (&tame.id, &tame.attributes)),
+    );
+    let mut with = Map::new();
+    for (name, value) in &step.with {
+        let scene = match has_references(step.action, name) {
+            true => &escaped,
+            false => &plain,
+        };
+        let rendered = Template::render_value(value, scene).map_err(Fault::permanent)?;
+        with.insert(name.clone(), rendered);
+    }
+    Ok(with)
+}
+
 pub(crate) fn call_of(
     run: &RunId,
     plan: &Plan,
@@ -61,24 +132,7 @@ pub(crate) fn call_of(
     let site = plan.site_of(task);
     let shard = plan.shard_of(task);
     let key = plan.key(task);
-    let place = format!("steps.{}.with", step.name);
-    let values = BTreeMap::from([
-        ("target_time".to_owned(), plan.target_time.to_string()),
-        ("run".to_owned(), run.to_string()),
-    ]);
-    let mut scene = Scene::new(&place).values(&values);
-    if let Some(site) = site {
-        scene = scene.site(&site.id, &site.attributes);
-    }
-    let shard_id: Option<ShardId> = shard.map(|shard| shard.shard.clone());
-    if let Some(shard) = &shard_id {
-        scene = scene.shard(shard);
-    }
-    let with = match Template::render_value(&Value::Object(step.with.clone()), &scene) {
-        Ok(Value::Object(with)) => with,
-        Ok(_) => Map::new(),
-        Err(error) => return Err(Fault::permanent(error)),
-    };
+    let with = options_of(run, plan, task)?;
     let needs = plan.tasks[task.get()].needs.iter();
     Ok(Call {
         run: run.clone(),
@@ -92,11 +146,51 @@ pub(crate) fn call_of(
             attributes: site.attributes.clone(),
         }),
         store: step.store.clone(),
-        shard: shard_id,
+        shard: shard.map(|shard| shard.shard.clone()),
         companions: companions.of(plan, task),
         with,
         outputs: needs
             .filter_map(|need| Some((plan.key(*need), outputs.0.get(need)?.clone())))
             .collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reprise_sim::{Sample, plan};
+    use serde_json::json;
+
+    #[test]
+    fn what_a_customer_wrote_names_no_secret() {
+        let mut plan = plan(Sample {
+            sites: 1,
+            shards: 1,
+            waves: 1,
+            gates: false,
+            halt_above: None,
+        });
+        let hook = plan
+            .ixs()
+            .find(|t| plan.step_of(*t).name.as_str() == "hook");
+        let task = hook.unwrap();
+        let options = json!({
+            "command": ["{{ site.name }}"],
+            "env": { "NAME": "{{ site.name }}", "KEY": "${TOKEN}" },
+        });
+        let step = plan.tasks[task.get()].step as usize;
+        plan.steps[step].with = options.as_object().unwrap().clone();
+        let name = ("name".to_owned(), "${TOKEN}".to_owned());
+        plan.sites[0].attributes.extend([name]);
+        let attempt = AttemptId { task, number: 1 };
+        let companions = Companions::new(&plan);
+        let run = RunId::new("r");
+        let call = call_of(&run, &plan, attempt, &Outputs::default(), &companions).unwrap();
+        assert_eq!(call.with["command"], json!(["${TOKEN}"]));
+        assert_eq!(
+            call.with["env"],
+            json!({ "NAME": "$${TOKEN}", "KEY": "${TOKEN}" })
+        );
+        assert_eq!(call.site.unwrap().attributes["name"], "${TOKEN}");
+    }
 }
