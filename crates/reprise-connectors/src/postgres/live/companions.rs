@@ -39,7 +39,7 @@ impl Scratch {
     ) -> Result<Arc<Links>, Fault> {
         let mut links = self.links.lock().await;
         if let Some(links) = &*links
-            && links.batch == batch
+            && links.answers(known, batch)
         {
             return Ok(Arc::clone(links));
         }

@@ -82,6 +82,12 @@ impl Links {
         })
     }
 
+    /// Whether this is still the answer: scratch never changes, but live's
+    /// constraints may have.
+    pub fn answers(&self, known: &Match, batch: &[SiteId]) -> bool {
+        self.batch == batch && (batch.len() < 2 || self.all == links(known))
+    }
+
     /// The other sites that references lead to or come from, over any number
     /// of steps.
     pub fn around(&self, site: &SiteId) -> BTreeSet<SiteId> {

@@ -18,9 +18,12 @@ pub enum Right {
     Table(TableName, &'static str),
     /// `update` on any column: enough to lock a row that is referred to.
     Hold(TableName),
+    /// `update` on any column, where sites of a batch refer to each other.
+    Link(TableName),
     /// A privilege on a sequence.
     Sequence(TableName, &'static str),
-    /// To keep rows aside for `on_conflict: keep` and `replace`.
+    /// To keep rows aside for `on_conflict: keep` and `replace`, and rows that
+    /// waited for another site.
     Temporary,
 }
 
@@ -35,7 +38,9 @@ impl Right {
             Self::Table(name, right) => {
                 format!("has_table_privilege({}, '{right}')", object(name))
             }
-            Self::Hold(name) => format!("has_any_column_privilege({}, 'update')", object(name)),
+            Self::Hold(name) | Self::Link(name) => {
+                format!("has_any_column_privilege({}, 'update')", object(name))
+            }
             Self::Sequence(name, right) => {
                 format!("has_sequence_privilege({}, '{right}')", object(name))
             }
@@ -48,18 +53,19 @@ impl Right {
         let (right, object) = match self {
             Self::Schema(name) => ("usage", format!("schema {}", quoted(name))),
             Self::Table(name, right) => (*right, name.sql()),
-            Self::Hold(name) => ("update", name.sql()),
+            Self::Hold(name) | Self::Link(name) => ("update", name.sql()),
             Self::Sequence(name, right) => (*right, format!("sequence {}", name.sql())),
             Self::Temporary => ("temporary", format!("database {}", quoted(database))),
         };
         format!("grant {right} on {object} to {}", quoted(role))
     }
 
-    /// A restore that refuses rows in the way goes without it.
-    pub fn only_for_conflicts(&self) -> bool {
+    /// A restore that refuses rows in the way goes without it, unless sites of
+    /// the batch refer to each other.
+    pub fn only_sometimes(&self) -> bool {
         match self {
             Self::Table(_, right) => *right == "delete",
-            Self::Temporary => true,
+            Self::Temporary | Self::Link(_) => true,
             Self::Schema(_) | Self::Hold(_) | Self::Sequence(..) => false,
         }
     }
@@ -103,6 +109,21 @@ pub fn needed(slice: &Slice, live: &Catalog) -> BTreeSet<Right> {
         site: "",
     };
     rights.extend(held(&rows).map(|key| Right::Hold(key.parent.clone())));
+    // Rows that waited are added while all their parents are held, and get
+    // their references back.
+    if held(&rows).any(|key| slice.owned(&key.parent).is_some()) {
+        let keys = slice
+            .tables
+            .iter()
+            .flat_map(|owned| live.keys_of(&owned.table));
+        let tables = keys.flat_map(|key| match key.clears.is_empty() {
+            true => vec![&key.parent],
+            false => vec![&key.parent, &key.child],
+        });
+        let links = tables.filter(|table| !rights.contains(&Right::Hold((*table).clone())));
+        let links: Vec<Right> = links.map(|table| Right::Link(table.clone())).collect();
+        rights.extend(links);
+    }
     rights
 }
 

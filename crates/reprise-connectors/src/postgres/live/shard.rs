@@ -154,7 +154,6 @@ impl Scratch {
     /// Forgets what was read, so that the next attempt looks again.
     pub(super) async fn forget(&self) {
         *self.known.lock().await = None;
-        *self.links.lock().await = None;
     }
 
     /// Ends every connection to the scratch server.

@@ -90,13 +90,13 @@ pub async fn permission(
         }
         Ok((role, database, missing)) => {
             let (extra, hard): (Vec<&Right>, Vec<&Right>) =
-                missing.iter().partition(|right| right.only_for_conflicts());
+                missing.iter().partition(|right| right.only_sometimes());
             for (rights, level, what) in [
                 (hard, Level::Error, "lacks"),
                 (
                     extra,
                     Level::Warning,
-                    "lacks, for `on_conflict: keep` or `replace`,",
+                    "lacks, for `on_conflict: keep` or `replace` or sites that refer to each other,",
                 ),
             ] {
                 for right in rights {
