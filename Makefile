@@ -18,7 +18,6 @@ demo: deps build ## delete 20 of 60 sites from shards in use, and bring them bac
 	@scripts/demo.sh
 
 test: deps ## run all tests
-	$(CARGO) build -p reprise-cli -p reprise-lab
 	@scripts/test.sh
 
 fmt:
@@ -28,12 +27,12 @@ clippy:
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 tidy:
-	$(CARGO) test -q -p reprise-tests --test architecture
+	$(CARGO) test -q --workspace --test architecture
 
 check: fmt clippy tidy test ## all that CI asks: format, lints, the lines of the house, tests
 
-bench: deps build ## measure a slice restore against bare COPY, and a batch against site by site
-	$(CARGO) bench --workspace
+bench: deps build ## measure slices against bare COPY, a batch against site by site, the journal against bare inserts
+	@scripts/bench.sh
 
 clean: ## remove what was built, and the demo's folder
 	@if [ -e .reprise/demo/.reprise-lab ] && [ -x "$${CARGO_TARGET_DIR:-target}/release/reprise-lab" ]; then \

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Where `reprise` and `reprise-lab` are. Building what is fresh costs nothing,
-/// and keeps a test from judging an old binary.
+/// and keeps a test from judging an old binary; `scripts/test.sh` has built them
+/// with everything else, and says so in `REPRISE_TESTS_BUILT`.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -15,7 +16,9 @@ pub fn folder() -> &'static Path {
             .and_then(Path::parent)
             .expect("tests lie in <target>/<profile>/deps")
             .to_owned();
-        build(&folder);
+        if std::env::var_os("REPRISE_TESTS_BUILT").is_none() {
+            build(&folder);
+        }
         folder
     })
 }

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The measurements of docs/benchmarks.md, one after another.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo="${CARGO:-cargo}"
+
+heading() { printf '\n== %s\n' "$*"; }
+
+"$cargo" build -q --release -p reprise-connectors --example slice_bench
+"$cargo" build -q --release -p reprise-journal --example append_bench
+examples="${CARGO_TARGET_DIR:-target}/release/examples"
+
+heading "a slice: restore against psql copy | psql copy, ${BENCH_ROWS:-500000} rows"
+REPRISE_DEPS="${REPRISE_DEPS:-.deps}" "$examples/slice_bench" --rows "${BENCH_ROWS:-500000}" --rounds 5
+
+heading "a batch: sites of one shard in one run against each with a recovery of its own"
+scripts/bench-batch.sh
+
+heading "the journal: events appended against bare inserts, as durable"
+"$examples/append_bench"
