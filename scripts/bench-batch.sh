@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 bin="${CARGO_TARGET_DIR:-target}/release"
 lab="${BENCH_DIR:-.reprise/bench}"
-sites="${BENCH_SITES:-300}"
+sites="${BENCH_SITES:-100}"
 batch="${BENCH_BATCH:-20}"
 alone="${BENCH_ALONE:-3}"
 scale="${BENCH_SCALE:-1}"

@@ -10,8 +10,8 @@ heading() { printf '\n== %s\n' "$*"; }
 "$cargo" build -q --release -p reprise-journal --example append_bench
 examples="${CARGO_TARGET_DIR:-target}/release/examples"
 
-heading "a slice: restore against psql copy | psql copy, ${BENCH_ROWS:-500000} rows"
-REPRISE_DEPS="${REPRISE_DEPS:-.deps}" "$examples/slice_bench" --rows "${BENCH_ROWS:-500000}" --rounds 5
+heading "a slice: restore against psql copy | psql copy, ${BENCH_ROWS:-400000} rows"
+REPRISE_DEPS="${REPRISE_DEPS:-.deps}" "$examples/slice_bench" --rows "${BENCH_ROWS:-400000}" --rounds 5
 
 heading "a batch: sites of one shard in one run against each with a recovery of its own"
 scripts/bench-batch.sh
