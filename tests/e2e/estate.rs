@@ -200,6 +200,16 @@ impl Writers<'_> {
     }
 }
 
+impl Writers<'_> {
+    /// Ends the writers in order: each has noted its last transaction.
+    pub fn stop(mut self) {
+        let pid = self.process.id().to_string();
+        let told = Command::new("kill").arg(pid).status();
+        assert!(told.is_ok_and(|status| status.success()), "no signal sent");
+        self.process.wait().expect("the writers end");
+    }
+}
+
 impl Drop for Writers<'_> {
     fn drop(&mut self) {
         // Dead already, or dead now.
