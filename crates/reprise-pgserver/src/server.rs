@@ -293,6 +293,7 @@ fn command(
 /// socket is let in without a password.
 fn private_folder(temp: &Path, account: &Account) -> Result<PathBuf, Error> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
+    sweep(temp);
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = temp.join(format!("rp{:x}.{number:x}", std::process::id()));
@@ -309,6 +310,23 @@ fn private_folder(temp: &Path, account: &Account) -> Result<PathBuf, Error> {
             .map_err(Error::io("protect", &folder))?;
         account.own(&folder)?;
         return Ok(folder);
+    }
+}
+
+/// Removes the folders that killed processes have left. One that still holds
+/// a socket is not empty, and stays.
+fn sweep(temp: &Path) {
+    for entry in fs::read_dir(temp).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| {
+            let (pid, _) = name.strip_prefix("rp")?.split_once('.')?;
+            u32::from_str_radix(pid, 16).ok()
+        });
+        if let Some(pid) = pid
+            && !Path::new("/proc").join(pid.to_string()).exists()
+        {
+            let _ = fs::remove_dir(entry.path());
+        }
     }
 }
 

@@ -92,7 +92,7 @@ pub async fn execute(execution: Execution) -> Result<RunEnd, RunError> {
         }
     };
     let end = coordinator.live(owner).await;
-    coordinator.dispatcher.interrupt_all();
+    coordinator.dispatcher.cut_off().await;
     journal.release(&run, &coordinator.claim).await;
     end
 }

@@ -16,6 +16,7 @@ use reprise_model::{AttemptId, Fault, FaultKind};
 use reprise_ports::{Call, Connector, Context, Probe, Progress};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -35,7 +36,12 @@ pub(crate) enum Message {
 pub(crate) struct Dispatcher {
     outbox: mpsc::UnboundedSender<Message>,
     observer: Arc<dyn Observer>,
-    running: BTreeMap<AttemptId, CancellationToken>,
+    running: BTreeMap<AttemptId, Flight>,
+}
+
+struct Flight {
+    token: CancellationToken,
+    job: JoinHandle<()>,
 }
 
 enum Work {
@@ -69,14 +75,20 @@ impl Dispatcher {
     }
 
     pub fn interrupt(&self, attempt: AttemptId) {
-        if let Some(token) = self.running.get(&attempt) {
-            token.cancel();
+        if let Some(flight) = self.running.get(&attempt) {
+            flight.token.cancel();
         }
     }
 
-    pub fn interrupt_all(&self) {
-        for token in self.running.values() {
-            token.cancel();
+    /// Cuts off what still runs, and returns when nothing of it is left in
+    /// this process: only then may the run be given up to another owner.
+    pub async fn cut_off(&mut self) {
+        let flights = std::mem::take(&mut self.running);
+        for flight in flights.values() {
+            flight.job.abort();
+        }
+        for flight in flights.into_values() {
+            let _ = flight.job.await;
         }
     }
 
@@ -87,7 +99,6 @@ impl Dispatcher {
     fn spawn(&mut self, call: Call, connector: Arc<dyn Connector>, work: Work) {
         let attempt = call.attempt;
         let token = CancellationToken::new();
-        self.running.insert(attempt, token.clone());
         let context = AttemptContext {
             attempt,
             token: token.clone(),
@@ -95,6 +106,7 @@ impl Dispatcher {
             observer: self.observer.clone(),
         };
         let outbox = self.outbox.clone();
+        let interrupted = token.clone();
         let span = tracing::info_span!(
             "attempt",
             run = %call.run,
@@ -109,14 +121,15 @@ impl Dispatcher {
                     let why = "the connector panicked; its last words are in the log".to_owned();
                     Input::Lost { attempt, why }
                 }),
-                () = out_of_patience(&token) => Input::Finished {
+                () = out_of_patience(&interrupted) => Input::Finished {
                     attempt,
                     result: Err(Fault::new(FaultKind::Cancelled, "cut off")),
                 },
             };
             let _ = outbox.send(Message::Input(input));
         };
-        tokio::spawn(job.instrument(span));
+        let job = tokio::spawn(job.instrument(span));
+        self.running.insert(attempt, Flight { token, job });
     }
 }
 

@@ -30,6 +30,8 @@ pub struct PostgresConnector {
     live: Mutex<BTreeMap<ShardId, Arc<LiveShard>>>,
     /// A server that was started again has another socket, and needs new ones.
     scratch: Mutex<BTreeMap<(ShardId, Timestamp), OnSocket>>,
+    /// One task brings a lost scratch back, the others wait for it.
+    rebuilding: tokio::sync::Mutex<()>,
 }
 
 impl PostgresConnector {
@@ -40,6 +42,7 @@ impl PostgresConnector {
             config,
             live: Mutex::default(),
             scratch: Mutex::default(),
+            rebuilding: tokio::sync::Mutex::default(),
         }
     }
 
@@ -74,6 +77,26 @@ impl PostgresConnector {
         ));
         all.insert(shard.clone(), Arc::clone(&live));
         Ok(live)
+    }
+
+    /// The recovered end of a shard for a task that needs it. A machine that
+    /// was started anew, or somebody with a broom, may have taken the scratch
+    /// since the shard was recovered: then it is recovered once more.
+    async fn ready_scratch(
+        &self,
+        shard: &ShardId,
+        target: Timestamp,
+        context: &dyn Context,
+    ) -> Result<Arc<Scratch>, Fault> {
+        if let Ok(scratch) = self.scratch(shard, target).await {
+            return Ok(scratch);
+        }
+        let _alone = self.rebuilding.lock().await;
+        if let Ok(scratch) = self.scratch(shard, target).await {
+            return Ok(scratch);
+        }
+        self.recovery.recover(shard, target, context).await?;
+        self.scratch(shard, target).await
     }
 
     /// The recovered end of a shard, whose server is started if need be.
@@ -161,7 +184,7 @@ impl Connector for PostgresConnector {
             Action::Recover => self.recovery.recover(shard, target, context).await,
             Action::Release => self.release(shard, target).await,
             Action::Restore => {
-                let scratch = self.scratch(shard, target).await?;
+                let scratch = self.ready_scratch(shard, target, context).await?;
                 let live = self.live(shard)?;
                 live.restore(
                     &scratch,
@@ -173,7 +196,7 @@ impl Connector for PostgresConnector {
                 .await
             }
             Action::Verify => {
-                let scratch = self.scratch(shard, target).await?;
+                let scratch = self.ready_scratch(shard, target, context).await?;
                 let live = self.live(shard)?;
                 live.verify(
                     &scratch,

@@ -5,6 +5,7 @@
 //! rolls back. Only a lease that is given back is used again.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use reprise_model::Fault;
 use sqlx::postgres::PgConnectOptions;
@@ -12,7 +13,11 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::fault::fault;
+use super::nagle;
 use super::session::Session;
+
+/// A server that is there answers far sooner; one behind a firewall never does.
+const CONNECT_AT_MOST: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 pub struct Connections {
@@ -75,10 +80,18 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<PgConnection, Fault> {
-        self.options
-            .connect()
-            .await
-            .map_err(|error| fault(&self.end, "connecting", &error))
+        let connecting = tokio::time::timeout(CONNECT_AT_MOST, self.options.connect()).await;
+        let connection = connecting
+            .map_err(|_| {
+                let seconds = CONNECT_AT_MOST.as_secs();
+                Fault::temporary(format!(
+                    "{}: connecting: no answer in {seconds} s",
+                    self.end
+                ))
+            })?
+            .map_err(|error| fault(&self.end, "connecting", &error))?;
+        nagle::off();
+        Ok(connection)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<PgConnection>> {

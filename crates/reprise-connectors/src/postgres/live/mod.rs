@@ -24,6 +24,7 @@ mod leaning;
 mod links;
 mod load;
 mod mark;
+mod nagle;
 mod options;
 mod references;
 mod replace;

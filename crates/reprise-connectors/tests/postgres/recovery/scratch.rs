@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use reprise_model::{Action, FaultKind};
 use reprise_pgserver::Postmaster;
-use reprise_ports::{Connector, Inspect, Level, Probe};
+use reprise_ports::{CallSite, Connector, Inspect, Level, Probe};
 
 use super::origin::{Origin, Watcher, call, recover, rows, shard};
 
@@ -187,4 +187,30 @@ async fn ids_that_are_not_sites_are_said_to_be_what_they_are() {
         [("4711".to_owned(), "apps.id".to_owned())]
     );
     connector.close().await;
+}
+
+#[tokio::test]
+async fn a_scratch_that_was_lost_is_recovered_again_by_the_task_that_needs_it() {
+    let origin = Origin::new(15).await;
+    origin.sql("drop table t").await;
+    origin.backup("one", "none").await;
+    origin.sql("insert into sites values ('a', 'A')").await;
+    let target = origin.now().await;
+    origin.sql("delete from sites").await;
+    origin.archive().await;
+    let connector = origin.connector();
+    recover(&connector, target).await.unwrap();
+    connector.close().await;
+    fs::remove_dir_all(origin.scratch()).unwrap();
+
+    let next = origin.connector();
+    let mut restoring = call(Action::Restore, target);
+    restoring.site = Some(CallSite {
+        id: "a".into(),
+        attributes: Default::default(),
+    });
+    let outcome = next.perform(&restoring, &Watcher::default()).await.unwrap();
+    assert_eq!(outcome.volume.rows, 1);
+    assert_eq!(origin.text("select name from sites").await, "A");
+    next.close().await;
 }
