@@ -94,4 +94,8 @@ pub struct PlanOptions {
     /// Leave the recovered shards on disk: steps that release them are not planned
     #[arg(long)]
     pub keep_scratch: bool,
+    /// Bring every shard to T in scratch first: drift of the schema is known
+    /// before the start, and the run finds the shards recovered
+    #[arg(long)]
+    pub recover: bool,
 }

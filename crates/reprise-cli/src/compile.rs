@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reprise_model::{Action, Plan, Runbook, StepName, Timestamp};
 use reprise_plan::{CompileInput, Compiled, PlanError, PlanErrors, Severity, Warning};
+use reprise_ports::Level;
 use reprise_runner::World;
 
 use crate::args::{Global, PlanOptions};
@@ -46,6 +47,7 @@ pub async fn from_options(
         selection,
         target_time,
         incident_time,
+        recover: options.recover,
     };
     match asked.compile(&world, printer).await {
         Ok(plan) => Ok(Prepared {
@@ -65,6 +67,7 @@ struct Asked {
     selection: reprise_plan::Selection,
     target_time: Timestamp,
     incident_time: Option<Timestamp>,
+    recover: bool,
 }
 
 impl Asked {
@@ -83,8 +86,14 @@ impl Asked {
         };
         warn(&first, printer)?;
         let shards = survey::shards_of(&first.plan);
+        if self.recover {
+            survey::recover(world, estate, self.target_time, &shards, printer).await?;
+        }
         let inspected = survey::inspect(world, shards, Some(self.target_time)).await;
         survey::judge(&inspected, printer)?;
+        if inspected.count(Level::Later) > 0 {
+            printer.hint("`--recover` compares the schema of T with live before the start");
+        }
         input.estimates = inspected.estimates;
         let compiled = reprise_plan::compile(input).map_err(|errors| hints::plan(&errors))?;
         Ok(compiled.plan)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use reprise_model::{Estate, Plan, ShardId, SiteId, StoreId, Timestamp};
+use reprise_model::{Estate, Plan, ShardId, SiteId, Store, StoreId, Timestamp};
 use reprise_plan::{ShardEstimate, SiteRow};
 use reprise_ports::{Finding, Inspect, Level, Progress};
 use reprise_runner::{Survey, World, WorldOptions};
@@ -57,6 +57,32 @@ pub async fn sites(
         .map_err(hints::survey)
 }
 
+/// Brings shards to T before anything else is decided, one after another; the
+/// run finds them there.
+pub async fn recover(
+    world: &World,
+    estate: &Estate,
+    target_time: Timestamp,
+    shards: &[(StoreId, ShardId, Vec<SiteId>)],
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let survey = ask(world, estate, target_time, printer);
+    for (store, shard, _) in shards {
+        printer.talk(&format!(
+            "recovering {store}@{shard} to {target_time} in scratch"
+        ));
+        survey.recover(store, shard).await.map_err(|fault| {
+            let message = format!("{store}@{shard} cannot be brought to T; nothing was changed");
+            let failure = Failure::refused(message).fact("cause", &fault.message);
+            match fault.hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        })?;
+    }
+    Ok(())
+}
+
 /// What ids are that turned out not to be sites.
 pub async fn identify(
     world: &World,
@@ -85,7 +111,7 @@ fn ask<'a>(
 
 /// Nobody waits long enough for this to need a screen of its own.
 fn progress_of(_: &Printer) -> &'static (dyn Fn(&Progress) + Send + Sync) {
-    &|progress| tracing::info!(phase = ?progress.phase, "reading the list of sites")
+    &|progress| tracing::info!(phase = ?progress.phase, "recovering")
 }
 
 /// What inspecting the shards brought.
@@ -102,6 +128,12 @@ impl Inspected {
             .filter(|finding| finding.level == level)
             .count()
     }
+}
+
+/// All shards of a store, with no site named yet.
+pub fn of_store(store: &Store) -> impl Iterator<Item = (StoreId, ShardId, Vec<SiteId>)> {
+    let shards = store.shards.iter();
+    shards.map(|shard| (store.id.clone(), shard.id.clone(), Vec::new()))
 }
 
 /// The shards that some task of the plan touches, each with the sites that

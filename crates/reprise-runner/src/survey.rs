@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use reprise_model::{
-    Action, AttemptId, Estate, Fault, RunId, Shard, SiteSource, Store, TaskIx, TaskKey, Timestamp,
+    Action, AttemptId, Estate, Fault, RunId, Shard, ShardId, SiteSource, Store, StoreId, TaskIx,
+    TaskKey, Timestamp,
 };
 use reprise_ports::{Call, Context, Progress, SiteRow};
 use reprise_spec::{Diagnostics, read_sites_csv};
@@ -78,7 +79,7 @@ impl Survey<'_> {
         known
     }
 
-    fn shards_of_source(&self, store: &reprise_model::StoreId) -> Vec<(&Store, &Shard)> {
+    fn shards_of_source(&self, store: &StoreId) -> Vec<(&Store, &Shard)> {
         let store = self.estate.store(store);
         store
             .into_iter()
@@ -86,18 +87,23 @@ impl Survey<'_> {
             .collect()
     }
 
+    /// Brings a shard to T in scratch, where a run finds it done.
+    pub async fn recover(&self, store: &StoreId, shard: &ShardId) -> Result<(), Fault> {
+        let connector = self.world.connector(store)?;
+        let call = self.recovery(store, shard);
+        connector.perform(&call, self).await.map(|_| ())
+    }
+
     async fn list(&self, store: &Store, shard: &Shard, query: &str) -> Result<Vec<SiteRow>, Fault> {
+        self.recover(&store.id, &shard.id).await?;
         let connector = self.world.connector(&store.id)?;
-        connector
-            .perform(&self.recovery(store, shard), self)
-            .await?;
         connector
             .list_sites(&shard.id, self.target_time, query)
             .await
     }
 
-    fn recovery(&self, store: &Store, shard: &Shard) -> Call {
-        let task = TaskKey::new(format!("survey@{}/{}", store.id, shard.id));
+    fn recovery(&self, store: &StoreId, shard: &ShardId) -> Call {
+        let task = TaskKey::new(format!("survey@{store}/{shard}"));
         Call {
             run: RunId::new("survey"),
             attempt: AttemptId {
@@ -109,8 +115,8 @@ impl Survey<'_> {
             action: Action::Recover,
             target_time: self.target_time,
             site: None,
-            store: Some(store.id.clone()),
-            shard: Some(shard.id.clone()),
+            store: Some(store.clone()),
+            shard: Some(shard.clone()),
             companions: Default::default(),
             with: Map::new(),
             outputs: BTreeMap::new(),

@@ -34,6 +34,10 @@ pub struct Check {
     /// The moment that backups must reach: RFC 3339 with `Z` or an offset
     #[arg(long, value_name = "T")]
     at: Option<String>,
+    /// Bring every shard to T in scratch, which proves the backups and shows
+    /// drift of the schema; it takes as long as the recoveries do
+    #[arg(long, requires = "at")]
+    recover: bool,
 }
 
 #[derive(Serialize)]
@@ -66,12 +70,21 @@ impl Check {
         };
         let environment = inputs::environment(global.env_file.as_deref())?;
         let world = survey::open_world(&file.estate, &environment, &global.state, false)?;
-        let shards = file.estate.stores.iter().flat_map(|store| {
-            let shards = store.shards.iter();
-            shards.map(|shard| (store.id.clone(), shard.id.clone(), Vec::new()))
-        });
-        let inspected = survey::inspect(&world, shards.collect(), target_time).await;
+        let shards: Vec<_> = file
+            .estate
+            .stores
+            .iter()
+            .flat_map(survey::of_store)
+            .collect();
+        let recovered = match target_time {
+            Some(at) if self.recover => {
+                survey::recover(&world, &file.estate, at, &shards, printer).await
+            }
+            Some(_) | None => Ok(()),
+        };
+        let inspected = survey::inspect(&world, shards, target_time).await;
         world.close().await;
+        recovered?;
         let checked = Checked {
             version: 1,
             estate: file.estate.name.clone(),

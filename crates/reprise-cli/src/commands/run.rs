@@ -32,7 +32,7 @@ pub struct Run {
     /// The plan, as `reprise plan -o` wrote it
     #[arg(
         value_name = "PLAN.json",
-        conflicts_with_all = ["estate", "runbook", "at", "sites", "incident_time", "keep_scratch"],
+        conflicts_with_all = ["estate", "runbook", "at", "sites", "incident_time", "keep_scratch", "recover"],
         required_unless_present = "estate"
     )]
     plan: Option<PathBuf>,
