@@ -252,9 +252,16 @@ impl Engine {
         flight.is_some_and(|flight| flight.attempt == attempt)
     }
 
-    pub(crate) fn record(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
+    pub(crate) fn record(
+        &mut self,
+        event: Event,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) -> Seq {
         let entry = self.entry(event, now);
+        let seq = entry.seq;
         effects.push(Effect::Journal(entry));
+        seq
     }
 
     pub(crate) fn entry(&mut self, event: Event, now: Timestamp) -> Entry {

@@ -1,6 +1,6 @@
 //! All that comes in and all that goes out.
 
-use reprise_model::{AttemptId, Command, Entry, Fault, Outcome, Owner, RunEnd, Timestamp};
+use reprise_model::{AttemptId, Command, Entry, Fault, Outcome, Owner, RunEnd, Seq, Timestamp};
 use serde_json::Value;
 
 /// What the world said.
@@ -41,8 +41,9 @@ pub enum Answer {
     Failed(Fault),
 }
 
-/// What is to be done, in this order. A journal entry is durable before the
-/// effect after it is performed.
+/// What is to be done, in this order. An effect is performed once the journal
+/// is durable up to the entry that it names; one that names none, once every
+/// entry before it is durable.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
     Journal(Entry),
@@ -51,9 +52,11 @@ pub enum Effect {
     Probe {
         attempt: AttemptId,
         mark: Option<Value>,
+        after: Seq,
     },
     Start {
         attempt: AttemptId,
+        after: Seq,
     },
     /// Ask the attempt to end; it still answers with `Finished`, `Probed` or `Lost`.
     Interrupt {

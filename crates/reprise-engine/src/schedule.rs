@@ -75,12 +75,16 @@ impl Engine {
             let number = slot.attempt + 1;
             let attempt = AttemptId { task, number };
             if slot.must_probe {
-                self.record(Event::Probing { attempt }, now, effects);
+                let after = self.record(Event::Probing { attempt }, now, effects);
                 let mark = self.fold.marks.get(&task).cloned();
-                effects.push(Effect::Probe { attempt, mark });
+                effects.push(Effect::Probe {
+                    attempt,
+                    mark,
+                    after,
+                });
             } else {
-                self.record(Event::Started { attempt }, now, effects);
-                effects.push(Effect::Start { attempt });
+                let after = self.record(Event::Started { attempt }, now, effects);
+                effects.push(Effect::Start { attempt, after });
             }
             if let Some(deadline) = self.deadline_of(task, now) {
                 self.deadlines.insert((deadline, task));

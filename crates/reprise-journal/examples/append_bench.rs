@@ -115,6 +115,7 @@ fn plan() -> Plan {
         runbook: file(),
         objectives: Objectives::default(),
         halt_above: None,
+        slots: None,
         pools: Vec::new(),
         shards: Vec::new(),
         sites: Vec::new(),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -33,6 +34,9 @@ pub struct Plan {
     pub objectives: Objectives,
     /// More failed sites than this stop further waves.
     pub halt_above: Option<u32>,
+    /// Attempts under way at once, over all pools; absent: only pools bound them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
     pub pools: Vec<Pool>,
     pub shards: Vec<PlannedShard>,
     /// Ordered by wave.
@@ -105,6 +109,9 @@ pub struct PlannedTask {
     pub shard: Option<u32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<TaskIx>,
+    /// What this task is expected to take, where more is known than its step says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Elapsed>,
 }
 
 /// A task that the runbook would have had, and why it is not in the plan.
@@ -160,6 +167,12 @@ impl Plan {
                 TaskKey::of_site(&step.name, &site.id)
             }
         }
+    }
+
+    /// What the task is expected to take.
+    pub fn expected(&self, task: TaskIx) -> Duration {
+        let of_step = || self.step_of(task).expected;
+        self.tasks[task.get()].expected.unwrap_or_else(of_step).0
     }
 
     pub fn ixs(&self) -> impl Iterator<Item = TaskIx> + use<> {

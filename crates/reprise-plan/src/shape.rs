@@ -62,19 +62,17 @@ impl Shape {
     }
 }
 
-/// Expected duration of one task of each step, in microseconds.
-fn step_costs(plan: &Plan) -> Vec<u64> {
-    let micros = |d: std::time::Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
-    plan.steps.iter().map(|s| micros(s.expected.0)).collect()
+/// Expected duration of the task, in microseconds.
+fn cost(plan: &Plan, task: TaskIx) -> u64 {
+    u64::try_from(plan.expected(task).as_micros()).unwrap_or(u64::MAX)
 }
 
 /// For each task its own expected duration plus the heaviest chain of its
 /// dependents, in microseconds. One pass from the last task to the first.
 pub fn ranks(plan: &Plan) -> Vec<u64> {
-    let costs = step_costs(plan);
     let mut ranks = vec![0u64; plan.tasks.len()];
     for (at, task) in plan.tasks.iter().enumerate().rev() {
-        let rank = ranks[at].saturating_add(costs[task.step as usize]);
+        let rank = ranks[at].saturating_add(cost(plan, TaskIx::at(at)));
         ranks[at] = rank;
         for need in &task.needs {
             let heaviest = &mut ranks[need.get()];

@@ -120,6 +120,7 @@ impl Wiring<'_> {
             site,
             shard,
             needs,
+            expected: None,
         });
         task
     }

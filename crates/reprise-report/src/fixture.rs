@@ -41,6 +41,7 @@ pub fn plan(sites: u32) -> Plan {
         site,
         shard: (step != 3).then_some(0),
         needs: needs.iter().copied().map(TaskIx).collect(),
+        expected: None,
     };
     let mut tasks = vec![task(0, None, &[])];
     for site in 0..sites {
@@ -67,6 +68,7 @@ pub fn plan(sites: u32) -> Plan {
             rto: Some(Elapsed::from_secs(1800)),
         },
         halt_above: None,
+        slots: None,
         pools: vec![Pool {
             name: "load".into(),
             slots: 2,

@@ -274,8 +274,8 @@ impl Coordinator {
     fn perform(&mut self, effect: Effect) -> Option<RunEnd> {
         match effect {
             Effect::Journal(_) => unreachable!("entries are written before the others"),
-            Effect::Start { attempt } => self.send_off(attempt, None),
-            Effect::Probe { attempt, mark } => self.send_off(attempt, Some(mark)),
+            Effect::Start { attempt, .. } => self.send_off(attempt, None),
+            Effect::Probe { attempt, mark, .. } => self.send_off(attempt, Some(mark)),
             Effect::Interrupt { attempt, .. } => self.dispatcher.interrupt(attempt),
             Effect::Wake { at } => self.alarm = Some(at),
             Effect::Stop(end) => return Some(end),

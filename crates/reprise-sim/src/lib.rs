@@ -9,8 +9,10 @@
 mod checks;
 mod sample;
 mod simulation;
+mod workload;
 mod world;
 
 pub use checks::Violation;
 pub use sample::{Sample, plan};
 pub use simulation::{Faults, Report, simulate};
+pub use workload::{SITES, Skew, Workload, WorkloadOptions};

@@ -122,6 +122,7 @@ pub fn plan(sample: Sample) -> Plan {
                     Scope::Run => None,
                 },
                 needs,
+                expected: None,
             });
         }
     }
@@ -141,6 +142,7 @@ pub fn plan(sample: Sample) -> Plan {
         runbook: file("runbook.yaml"),
         objectives: Objectives::default(),
         halt_above: sample.halt_above,
+        slots: None,
         pools: vec![
             pool("recover", 2, None),
             pool("load", 8, None),

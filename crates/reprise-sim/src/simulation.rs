@@ -154,7 +154,7 @@ impl Run {
                     self.books.take_off(attempt, true, self.now)?;
                     self.world.probe(attempt, self.now);
                 }
-                Effect::Start { attempt } => {
+                Effect::Start { attempt, .. } => {
                     self.books.take_off(attempt, false, self.now)?;
                     let once = !self.books.may_repeat(attempt.task);
                     if once && self.world.applied.contains_key(&attempt.task) {

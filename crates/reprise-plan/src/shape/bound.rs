@@ -3,7 +3,7 @@
 
 use reprise_model::{Plan, Pool, PoolName};
 
-use super::{ranks, step_costs};
+use super::{cost, ranks};
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct LowerBound {
@@ -43,13 +43,12 @@ pub fn lower_bound(plan: &Plan) -> LowerBound {
 }
 
 fn of_pool(plan: &Plan, pool: &Pool) -> Vec<LowerBound> {
-    let costs = step_costs(plan);
     let mut tasks = 0u64;
     let mut work = 0u64;
-    for task in &plan.tasks {
-        if plan.steps[task.step as usize].pool.as_ref() == Some(&pool.name) {
+    for task in plan.ixs() {
+        if plan.step_of(task).pool.as_ref() == Some(&pool.name) {
             tasks += 1;
-            work = work.saturating_add(costs[task.step as usize]);
+            work = work.saturating_add(cost(plan, task));
         }
     }
     let slots = LowerBound {
