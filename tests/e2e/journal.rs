@@ -25,7 +25,7 @@ pub fn entries(state: &Path) -> Vec<Entry> {
         let runs = journal.runs().await.expect("the journal lists its runs");
         let newest = &runs.first().expect("there is a run").id;
         journal
-            .read(newest, Seq(0))
+            .read_all(newest, Seq(0))
             .await
             .expect("the journal is readable and its chain holds")
     })

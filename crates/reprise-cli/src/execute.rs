@@ -59,8 +59,7 @@ pub async fn perform(job: Job, printer: &Printer) -> Result<Exit, Failure> {
 }
 
 async fn drive(job: &Job, signals: Signals, printer: &Printer) -> Result<RunEnd, RunError> {
-    let before = job.journal.read(&job.run, reprise_model::Seq(0)).await?;
-    let screen = Screen::new(job.plan.clone(), &before, printer);
+    let screen = Screen::new(job.plan.clone(), printer);
     let ticker = screen.keep_fresh();
     let ended = execute(Execution {
         run: job.run.clone(),
@@ -82,7 +81,7 @@ async fn drive(job: &Job, signals: Signals, printer: &Printer) -> Result<RunEnd,
 async fn report(job: &Job) -> Result<Report, Failure> {
     let row = state::row(job.journal.as_ref(), Some(job.run.as_str())).await?;
     let history = History::read(job.journal.as_ref(), row).await?;
-    Ok(history.fold().report(&job.run, Some(history.head)))
+    Ok(history.fold.report(&job.run, Some(history.head)))
 }
 
 /// Every end that leaves work outstanding names the command that continues it.

@@ -19,18 +19,15 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Bars on a terminal, lines elsewhere; what has been before is recalled
-    /// and not told again.
-    pub fn new(plan: Arc<Plan>, before: &[Entry], printer: &Printer) -> Arc<Self> {
+    /// Bars on a terminal, lines elsewhere.
+    pub fn new(plan: Arc<Plan>, printer: &Printer) -> Arc<Self> {
         let display: Box<dyn Display> = if printer.is_terminal() {
             Box::new(Bars::new(ProgressDrawTarget::stderr_with_hz(10)))
         } else {
             Box::new(Lines::new(Box::new(std::io::stderr())))
         };
-        let mut monitor = Monitor::new(plan, Some(display));
-        monitor.recall(before);
         Arc::new(Self {
-            monitor: Mutex::new(monitor),
+            monitor: Mutex::new(Monitor::new(plan, Some(display))),
         })
     }
 
@@ -60,6 +57,11 @@ impl Screen {
 impl Observer for Screen {
     fn entries(&self, entries: &[Entry]) {
         self.lock().entries(entries);
+    }
+
+    /// What has been before is recalled and not told again.
+    fn history(&self, entries: Vec<Entry>) {
+        self.lock().recall(&entries);
     }
 
     fn progress(&self, attempt: AttemptId, progress: &Progress) {

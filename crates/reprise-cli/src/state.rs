@@ -1,9 +1,10 @@
 //! The journal that `--state` names, and the run that is meant.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reprise_model::{Digest, Entry, Exit, Plan, RunId, Seq};
+use reprise_model::{Digest, Entry, Exit, RunId, Seq};
 use reprise_ports::{Journal, OwnerState, RunRow};
 use reprise_report::Fold;
 
@@ -60,36 +61,26 @@ pub async fn row(journal: &dyn Journal, run: Option<&str>) -> Result<RunRow, Fai
     })
 }
 
-/// A run read back.
+/// A run read back in one pass, and verified on the way.
 pub struct History {
     pub row: RunRow,
-    pub plan: Arc<Plan>,
-    pub entries: Vec<Entry>,
+    pub fold: Fold,
     pub head: Digest,
 }
 
 impl History {
     pub async fn read(journal: &dyn Journal, row: RunRow) -> Result<Self, Failure> {
         let plan = journal.plan(&row.id).await.map_err(hints::journal)?;
-        let entries = journal
-            .read(&row.id, Seq(0))
-            .await
-            .map_err(hints::journal)?;
-        let head = journal.head(&row.id).await.map_err(hints::journal)?;
-        Ok(Self {
-            plan: Arc::new(plan),
-            entries,
-            head,
-            row,
-        })
-    }
-
-    pub fn fold(&self) -> Fold {
-        let mut fold = Fold::new(self.plan.clone());
-        for entry in &self.entries {
-            fold.apply(entry);
-        }
-        fold
+        let mut fold = Fold::new(Arc::new(plan));
+        let mut sink = |entries: Vec<Entry>| {
+            for entry in &entries {
+                fold.apply(entry);
+            }
+            ControlFlow::Continue(())
+        };
+        let read = journal.read(&row.id, Seq(0), &mut sink).await;
+        let head = read.map_err(hints::journal)?.head;
+        Ok(Self { row, fold, head })
     }
 
     pub fn is_alive(&self) -> bool {

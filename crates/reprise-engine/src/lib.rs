@@ -37,4 +37,4 @@ mod topology;
 pub use engine::{Engine, Options};
 pub use fold::{Fold, FoldError};
 pub use io::{Answer, Effect, Input, Interruption};
-pub use replay::ReplayError;
+pub use replay::{Replay, ReplayError};

@@ -7,13 +7,86 @@ use reprise_model::{Digest, Entry, Event, Plan, Seq, Timestamp};
 use crate::engine::{Engine, Options};
 use crate::fold::{Fold, FoldError};
 
+/// A run being read back, an entry at a time, so that its journal never has
+/// to be in memory as a whole.
+pub struct Replay {
+    engine: Engine,
+}
+
+impl Replay {
+    pub fn begin(plan: Arc<Plan>, options: Options) -> Self {
+        Self {
+            engine: Engine::with_fold(Fold::new(plan), options),
+        }
+    }
+
+    /// Takes the next entry. After an error the replay is of no more use.
+    pub fn feed(&mut self, entry: &Entry) -> Result<(), ReplayError> {
+        let engine = &mut self.engine;
+        if entry.seq != engine.next {
+            return Err(ReplayError::Gap {
+                expected: engine.next,
+                found: entry.seq,
+            });
+        }
+        if engine.next == Seq(0) {
+            begins(&entry.event, engine.fold().plan().hash)?;
+        }
+        engine
+            .fold
+            .apply(&entry.event, entry.at)
+            .map_err(|source| ReplayError::Illegal {
+                seq: entry.seq,
+                source,
+            })?;
+        engine.next = Seq(engine.next.0 + 1);
+        Ok(())
+    }
+
+    /// Whether no entry has been fed yet.
+    pub fn is_empty(&self) -> bool {
+        self.engine.next == Seq(0)
+    }
+
+    /// The run as far as its journal told it.
+    pub fn finish(self) -> Result<Engine, ReplayError> {
+        if self.is_empty() {
+            return Err(ReplayError::NoBeginning);
+        }
+        Ok(self.engine)
+    }
+
+    /// A run of which nothing is in the journal yet: the engine and the first
+    /// entry.
+    ///
+    /// # Panics
+    ///
+    /// When an entry has been fed.
+    pub fn create(mut self, now: Timestamp) -> (Engine, Entry) {
+        assert!(self.is_empty(), "a run is created once");
+        let plan = self.engine.fold().plan().hash;
+        let entry = self.engine.entry(Event::Created { plan }, now);
+        (self.engine, entry)
+    }
+}
+
+fn begins(event: &Event, expected: Digest) -> Result<(), ReplayError> {
+    let Event::Created { plan } = event else {
+        return Err(ReplayError::NoBeginning);
+    };
+    if *plan != expected {
+        return Err(ReplayError::OtherPlan {
+            journal: *plan,
+            given: expected,
+        });
+    }
+    Ok(())
+}
+
 impl Engine {
     /// A new run. Returns the engine and the journal's first entry.
     pub fn create(plan: Arc<Plan>, options: Options, now: Timestamp) -> (Self, Entry) {
-        let created = Event::Created { plan: plan.hash };
-        let mut engine = Self::with_fold(Fold::new(plan), options);
-        let entry = engine.entry(created, now);
-        (engine, entry)
+        Replay::begin(plan, options).create(now)
     }
 
     /// A run as its journal tells it. The entries must be those of this plan,
@@ -23,35 +96,11 @@ impl Engine {
         options: Options,
         entries: &[Entry],
     ) -> Result<Self, ReplayError> {
-        let expected = plan.hash;
-        let mut engine = Self::with_fold(Fold::new(plan), options);
-        match entries.first().map(|first| &first.event) {
-            Some(Event::Created { plan }) if *plan == expected => {}
-            Some(Event::Created { plan }) => {
-                return Err(ReplayError::OtherPlan {
-                    journal: *plan,
-                    given: expected,
-                });
-            }
-            Some(_) | None => return Err(ReplayError::NoBeginning),
-        }
+        let mut replay = Replay::begin(plan, options);
         for entry in entries {
-            if entry.seq != engine.next {
-                return Err(ReplayError::Gap {
-                    expected: engine.next,
-                    found: entry.seq,
-                });
-            }
-            engine
-                .fold
-                .apply(&entry.event, entry.at)
-                .map_err(|source| ReplayError::Illegal {
-                    seq: entry.seq,
-                    source,
-                })?;
-            engine.next = Seq(engine.next.0 + 1);
+            replay.feed(entry)?;
         }
-        Ok(engine)
+        replay.finish()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
-use reprise_ports::{Claim, Journal, JournalError, NewRun, OwnerState, RunRow};
+use reprise_ports::{Claim, Journal, JournalError, NewRun, OwnerState, RunRow, Sink, Verified};
 
 use crate::page::{Chain, Page, Tip, compose, conflict, genesis};
 
@@ -22,7 +22,7 @@ struct Run {
     row: RunRow,
     plan: Plan,
     tip: Tip,
-    pages: Vec<Page>,
+    pages: Vec<Arc<Page>>,
     inbox: Vec<Command>,
     holder: Option<Holder>,
 }
@@ -182,21 +182,23 @@ impl Journal for MemoryJournal {
             *claim = page.moved(claim);
             found.tip.next = claim.next;
             found.tip.head = claim.head;
-            found.pages.push(page);
+            found.pages.push(Arc::new(page));
             Ok(())
         })
     }
 
-    async fn read(&self, run: &RunId, from: Seq) -> Result<Vec<Entry>, JournalError> {
-        self.with(run, |found| {
-            let mut entries = Vec::new();
-            let mut chain = Chain::start(run);
-            for page in &found.pages {
-                chain.follow(page, from, &mut entries)?;
+    async fn read(&self, run: &RunId, from: Seq, sink: Sink<'_>) -> Result<Verified, JournalError> {
+        // As in the others, what is read is of one moment, and the sink may
+        // take its time.
+        let (tip, pages) = self.with(run, |found| Ok((found.tip, found.pages.clone())))?;
+        let mut chain = Chain::start(run);
+        for page in &pages {
+            let entries = chain.follow(page, from)?;
+            if !entries.is_empty() && sink(entries).is_break() {
+                return Ok(chain.verified());
             }
-            chain.finish(found.tip)?;
-            Ok(entries)
-        })
+        }
+        chain.finish(tip)
     }
 
     async fn head(&self, run: &RunId) -> Result<Digest, JournalError> {

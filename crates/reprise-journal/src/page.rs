@@ -6,7 +6,7 @@
 //! cannot be moved from one run to another.
 
 use reprise_model::{Digest, Entry, Epoch, RunId, Seq};
-use reprise_ports::{Claim, JournalError};
+use reprise_ports::{Claim, JournalError, Verified};
 
 /// A page as stored.
 #[derive(Clone, PartialEq, Debug)]
@@ -106,14 +106,9 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Verifies the next page and adds its entries from `from` on to `into`.
-    /// Pages wholly before `from` are hashed but not parsed.
-    pub(crate) fn follow(
-        &mut self,
-        page: &Page,
-        from: Seq,
-        into: &mut Vec<Entry>,
-    ) -> Result<(), JournalError> {
+    /// Verifies the next page and returns its entries from `from` on. Pages
+    /// wholly before `from` are hashed but not parsed.
+    pub(crate) fn follow(&mut self, page: &Page, from: Seq) -> Result<Vec<Entry>, JournalError> {
         if page.first != self.next {
             let what = format!("a page starts at entry {} instead", page.first.0);
             return Err(self.corrupt(self.next, what));
@@ -139,16 +134,18 @@ impl<'a> Chain<'a> {
             );
             return Err(self.corrupt(page.first, what));
         }
-        if page.last >= from {
-            self.parse(page, from, into)?;
-        }
+        let entries = match page.last >= from {
+            true => self.parse(page, from)?,
+            false => Vec::new(),
+        };
         self.epoch = page.epoch;
         self.next = Seq(page.last.0 + 1);
         self.head = page.hash;
-        Ok(())
+        Ok(entries)
     }
 
-    fn parse(&self, page: &Page, from: Seq, into: &mut Vec<Entry>) -> Result<(), JournalError> {
+    fn parse(&self, page: &Page, from: Seq) -> Result<Vec<Entry>, JournalError> {
+        let mut entries = Vec::new();
         let mut seq = page.first;
         for line in page.body.lines() {
             let entry: Entry = serde_json::from_str(line)
@@ -158,7 +155,7 @@ impl<'a> Chain<'a> {
                 return Err(self.corrupt(seq, what));
             }
             if seq >= from {
-                into.push(entry);
+                entries.push(entry);
             }
             seq = Seq(seq.0 + 1);
         }
@@ -169,12 +166,20 @@ impl<'a> Chain<'a> {
             );
             return Err(self.corrupt(seq, what));
         }
-        Ok(())
+        Ok(entries)
+    }
+
+    /// How far it was followed.
+    pub(crate) fn verified(&self) -> Verified {
+        Verified {
+            next: self.next,
+            head: self.head,
+        }
     }
 
     /// Compares the end of the chain with the run's own row, so that pages
     /// missing from the end are noticed too.
-    pub(crate) fn finish(self, tip: Tip) -> Result<(), JournalError> {
+    pub(crate) fn finish(self, tip: Tip) -> Result<Verified, JournalError> {
         if tip.next != self.next {
             let what = format!(
                 "the pages end before it, the run's record at {}",
@@ -190,7 +195,7 @@ impl<'a> Chain<'a> {
             );
             return Err(self.corrupt(self.next, what));
         }
-        Ok(())
+        Ok(self.verified())
     }
 
     fn corrupt(&self, seq: Seq, what: String) -> JournalError {

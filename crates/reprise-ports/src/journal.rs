@@ -1,5 +1,7 @@
 //! The journal: append-only events of each run, keyed (run, seq), hash-chained.
 
+use std::ops::ControlFlow;
+
 use async_trait::async_trait;
 use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
 
@@ -43,6 +45,19 @@ pub struct Claim {
     /// The seq that the next entry must have.
     pub next: Seq,
     /// The chain's digest up to `next`.
+    pub head: Digest,
+}
+
+/// Takes the entries of one page after another, in order; `Break` ends the
+/// reading there.
+pub type Sink<'a> = &'a mut (dyn FnMut(Vec<Entry>) -> ControlFlow<()> + Send);
+
+/// How far a journal was read and found to be whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Verified {
+    /// The seq after the last one read.
+    pub next: Seq,
+    /// The chain's digest up to there.
     pub head: Digest,
 }
 
@@ -96,8 +111,24 @@ pub trait Journal: Send + Sync {
         entries: &[Entry],
     ) -> Result<(), JournalError>;
 
-    /// All entries from `from` on, the chain verified from the very first one.
-    async fn read(&self, run: &RunId, from: Seq) -> Result<Vec<Entry>, JournalError>;
+    /// Gives all entries from `from` on to the sink, page by page, the chain
+    /// verified from the very first one and, unless the sink ends the reading,
+    /// its end against the run's own record. Pages wholly before `from` are
+    /// verified and not parsed. The sink is called for verified pages only; an
+    /// error may still come after them, and then nothing of it is to be used.
+    async fn read(&self, run: &RunId, from: Seq, sink: Sink<'_>) -> Result<Verified, JournalError>;
+
+    /// All entries from `from` on at once: for tests, and for what is known
+    /// to be small.
+    async fn read_all(&self, run: &RunId, from: Seq) -> Result<Vec<Entry>, JournalError> {
+        let mut all = Vec::new();
+        let mut sink = |entries: Vec<Entry>| {
+            all.extend(entries);
+            ControlFlow::Continue(())
+        };
+        self.read(run, from, &mut sink).await?;
+        Ok(all)
+    }
 
     /// The digest of the whole chain as it stands.
     async fn head(&self, run: &RunId) -> Result<Digest, JournalError>;

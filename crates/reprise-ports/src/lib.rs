@@ -7,4 +7,4 @@ pub use connector::{
     Call, CallSite, Connector, Context, Estimate, Finding, Inspect, Inspection, Level, Probe,
     Progress, SiteRow,
 };
-pub use journal::{Claim, Journal, JournalError, NewRun, OwnerState, RunRow};
+pub use journal::{Claim, Journal, JournalError, NewRun, OwnerState, RunRow, Sink, Verified};

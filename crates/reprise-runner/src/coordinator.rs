@@ -5,10 +5,11 @@
 //! effects, in order: so each entry is durable before the effects after it,
 //! and durability is paid per group.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reprise_engine::{Effect, Engine, Input, Options, ReplayError};
+use reprise_engine::{Effect, Engine, Input, Options, Replay, ReplayError};
 use reprise_model::{
     AttemptId, Command, Digest, Entry, Epoch, Event, Owner, Plan, RunEnd, RunId, Seq, Timestamp,
 };
@@ -110,6 +111,28 @@ struct Coordinator {
     last_command: u64,
 }
 
+/// What earlier coordinators left, taken in as it is read.
+struct Past {
+    replay: Replay,
+    outputs: Outputs,
+    observer: Arc<dyn Observer>,
+    fault: Option<ReplayError>,
+}
+
+impl Past {
+    fn take(&mut self, entries: Vec<Entry>) -> ControlFlow<()> {
+        for entry in &entries {
+            if let Err(fault) = self.replay.feed(entry) {
+                self.fault = Some(fault);
+                return ControlFlow::Break(());
+            }
+            self.outputs.note(entry);
+        }
+        self.observer.history(entries);
+        ControlFlow::Continue(())
+    }
+}
+
 impl Coordinator {
     async fn take_up(execution: Execution, mut claim: Claim) -> Result<Self, RunError> {
         let run = &execution.run;
@@ -118,22 +141,36 @@ impl Coordinator {
             seed: seed_of(run),
             wait_for_people: execution.options.wait_for_people,
         };
-        let plan = execution.plan.clone();
-        let mut outputs = Outputs::default();
-        let entries = execution.journal.read(run, Seq(0)).await?;
-        let engine = if entries.is_empty() {
-            let (engine, created) = Engine::create(plan, options, clock.now());
+        let mut past = Past {
+            replay: Replay::begin(execution.plan.clone(), options),
+            outputs: Outputs::default(),
+            observer: execution.observer.clone(),
+            fault: None,
+        };
+        let journal = &execution.journal;
+        let mut sink = |entries| past.take(entries);
+        journal.read(run, Seq(0), &mut sink).await?;
+        let unreadable = |source| RunError::Replay {
+            run: run.clone(),
+            source,
+        };
+        let Past {
+            replay,
+            outputs,
+            fault,
+            ..
+        } = past;
+        let engine = if replay.is_empty() {
+            fault.map_or(Ok(()), Err).map_err(unreadable)?;
+            let (engine, created) = replay.create(clock.now());
             let first = [created];
-            execution.journal.append(run, &mut claim, &first).await?;
+            journal.append(run, &mut claim, &first).await?;
             execution.observer.entries(&first);
             engine
         } else {
-            entries.iter().for_each(|entry| outputs.note(entry));
-            execution.observer.entries(&entries);
-            Engine::replay(plan, options, &entries).map_err(|source| RunError::Replay {
-                run: run.clone(),
-                source,
-            })?
+            fault
+                .map_or_else(|| replay.finish(), Err)
+                .map_err(unreadable)?
         };
         let (outbox, incoming) = mpsc::unbounded_channel();
         Ok(Self {

@@ -8,6 +8,12 @@ pub trait Observer: Send + Sync {
     /// Entries that are durable now, in order, none left out.
     fn entries(&self, entries: &[Entry]);
 
+    /// Entries of earlier coordinators, as the run is taken up again: before
+    /// all others, in order, none left out.
+    fn history(&self, entries: Vec<Entry>) {
+        self.entries(&entries);
+    }
+
     /// How far an attempt is. May be thinned out.
     fn progress(&self, attempt: AttemptId, progress: &Progress);
 }

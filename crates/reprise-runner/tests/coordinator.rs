@@ -153,7 +153,7 @@ impl Stage {
     }
 
     async fn entries(&self) -> Vec<Entry> {
-        self.journal.read(&self.run, Seq(0)).await.unwrap()
+        self.journal.read_all(&self.run, Seq(0)).await.unwrap()
     }
 }
 
@@ -244,7 +244,7 @@ async fn a_coordinator_that_dies_after_a_mark_leaves_a_question_and_not_a_second
     let run = stage.run.clone();
     tokio::spawn(async move {
         loop {
-            let entries = journal.read(&run, Seq(0)).await.unwrap();
+            let entries = journal.read_all(&run, Seq(0)).await.unwrap();
             if entries
                 .iter()
                 .any(|e| matches!(e.event, Event::Marked { .. }))
@@ -343,7 +343,7 @@ async fn an_answer_is_read_when_every_time_out_has_passed() {
         let gates = gates.count();
         let mut answered = 0;
         while answered < gates {
-            let entries = journal.read(&run, Seq(0)).await.unwrap();
+            let entries = journal.read_all(&run, Seq(0)).await.unwrap();
             let opened = entries.iter().filter_map(|entry| match &entry.event {
                 Event::GateOpened { task } => Some(*task),
                 _ => None,

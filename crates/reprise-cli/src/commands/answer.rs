@@ -35,7 +35,7 @@ pub struct Approve {
 impl Approve {
     pub async fn perform(self, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
         let addressee = Addressee::find(global, Some(&self.run)).await?;
-        let gates = gates(&addressee.history.fold(), &self.task)?;
+        let gates = gates(&addressee.history.fold, &self.task)?;
         let by = self.speaker.name();
         let commands: Vec<_> = gates
             .into_iter()

@@ -35,7 +35,7 @@ impl ReportCommand {
         let journal = state::open_existing(&global.state).await?;
         let row = state::row(journal.as_ref(), self.run.as_deref()).await?;
         let history = History::read(journal.as_ref(), row).await?;
-        let report = history.fold().report(&history.row.id, Some(history.head));
+        let report = history.fold.report(&history.row.id, Some(history.head));
         match &self.html {
             Some(path) => {
                 std::fs::write(path, render::html(&report)).map_err(|error| {

@@ -9,8 +9,7 @@ use crate::args::Global;
 use crate::execute::{self, Job};
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::state::{self, History};
-use crate::{inputs, survey};
+use crate::{hints, inputs, state, survey};
 
 /// Take a run up again where it stopped, after an interruption of any kind
 ///
@@ -33,18 +32,17 @@ impl Resume {
     pub async fn perform(self, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
         let journal = state::open_existing(&global.state).await?;
         let row = state::row(journal.as_ref(), self.run.as_deref()).await?;
-        let history = History::read(journal.as_ref(), row).await?;
-        let plan = &history.plan;
+        let plan = journal.plan(&row.id).await.map_err(hints::journal)?;
         let estate = inputs::estate(&plan.estate.path)?;
         unchanged("estate", &plan.estate, &estate.source)?;
-        let remembered = history.row.env_file.as_deref().map(Path::new);
+        let remembered = row.env_file.as_deref().map(Path::new);
         let env_file = global.env_file.as_deref().or(remembered);
         let environment = inputs::environment(env_file)?;
         let world = survey::open_world(&estate.estate, &environment, &global.state, plan.drill)?;
-        printer.talk(&format!("run {}", history.row.id));
+        printer.talk(&format!("run {}", row.id));
         let job = Job {
-            run: history.row.id.clone(),
-            plan: history.plan.clone(),
+            run: row.id,
+            plan: Arc::new(plan),
             world: Arc::new(world),
             journal,
             wait: self.wait,

@@ -32,8 +32,8 @@ pub struct Retry {
 impl Retry {
     pub async fn perform(self, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
         let addressee = Addressee::find(global, self.run.as_deref()).await?;
-        let fold = addressee.history.fold();
-        let tasks = self.meant(&fold)?;
+        let fold = &addressee.history.fold;
+        let tasks = self.meant(fold)?;
         if tasks.is_empty() {
             return Err(
                 Failure::new(Exit::NothingToDo, "no failed task is meant by this")

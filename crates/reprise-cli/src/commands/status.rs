@@ -64,7 +64,7 @@ impl Status {
 async fn look(journal: &dyn Journal, run: Option<&str>) -> Result<Owned, Failure> {
     let row = state::row(journal, run).await?;
     let history = History::read(journal, row).await?;
-    let status = history.fold().status(&history.row.id, inputs::now());
+    let status = history.fold.status(&history.row.id, inputs::now());
     Ok(Owned {
         status,
         owner: match history.row.owner {

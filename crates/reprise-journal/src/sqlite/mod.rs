@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use reprise_model::{Command, Digest, Entry, Owner, Plan, RunId, Seq, Timestamp};
-use reprise_ports::{Claim, Journal, JournalError, NewRun, RunRow};
+use reprise_ports::{Claim, Journal, JournalError, NewRun, RunRow, Sink, Verified};
 use sqlx::{Connection, SqliteConnection, SqlitePool, query, query_as, query_scalar};
 
 use crate::page::{Chain, Page, Tip, compose, conflict, genesis};
@@ -276,24 +276,25 @@ impl Journal for SqliteJournal {
         Ok(())
     }
 
-    async fn read(&self, run: &RunId, from: Seq) -> Result<Vec<Entry>, JournalError> {
+    async fn read(&self, run: &RunId, from: Seq, sink: Sink<'_>) -> Result<Verified, JournalError> {
         // One read transaction: the run's row and its pages are of one moment.
         let fault = |error| self.fault(&error);
         let mut snapshot = self.readers.begin().await.map_err(fault)?;
         let tip = self.tip_on(run, &mut snapshot).await?;
-        let mut entries = Vec::new();
         let mut chain = Chain::start(run);
         {
             let mut pages = query_as::<_, PageRecord>(include_str!("queries/select_pages.sql"))
                 .bind(run.as_str())
                 .fetch(&mut *snapshot);
             while let Some(record) = pages.try_next().await.map_err(fault)? {
-                chain.follow(&record.read(run)?, from, &mut entries)?;
+                let entries = chain.follow(&record.read(run)?, from)?;
+                if !entries.is_empty() && sink(entries).is_break() {
+                    return Ok(chain.verified());
+                }
             }
         }
         snapshot.commit().await.map_err(fault)?;
-        chain.finish(tip)?;
-        Ok(entries)
+        chain.finish(tip)
     }
 
     async fn head(&self, run: &RunId) -> Result<Digest, JournalError> {

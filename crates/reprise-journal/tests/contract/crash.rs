@@ -84,7 +84,7 @@ async fn what_was_durable_survives_the_kill_and_the_run_is_free() {
             .next_back()
             .unwrap_or(said);
 
-        let read = journal.read(&run, Seq(0)).await.unwrap();
+        let read = journal.read_all(&run, Seq(0)).await.unwrap();
         let length = read.len() as u64;
         assert!(length >= said, "round {round}: {length} of {said} entries");
         assert_eq!(length % PAGE, 0, "no page is there by half");

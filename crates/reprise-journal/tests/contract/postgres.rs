@@ -112,7 +112,7 @@ async fn a_lost_connection_ends_the_claim(url: &str) {
         .append(&run, &mut taken, &entries(3..4))
         .await
         .unwrap();
-    assert_eq!(journal.read(&run, Seq(0)).await.unwrap(), entries(0..4));
+    assert_eq!(journal.read_all(&run, Seq(0)).await.unwrap(), entries(0..4));
 }
 
 async fn damage_is_named_with_its_place(url: &str) {
@@ -134,7 +134,7 @@ async fn damage_is_named_with_its_place(url: &str) {
     )
     .await
     .unwrap();
-    let read = journal.read(&run, Seq(0)).await;
+    let read = journal.read_all(&run, Seq(0)).await;
     assert!(
         matches!(&read, Err(JournalError::Corrupt { seq: Seq(3), .. })),
         "{read:?}"

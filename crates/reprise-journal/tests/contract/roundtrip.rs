@@ -209,7 +209,7 @@ proptest! {
                 let (head, tail) = entries.split_at(cut.index(entries.len()));
                 journal.append(&run, &mut claim, head).await.unwrap();
                 journal.append(&run, &mut claim, tail).await.unwrap();
-                journal.read(&run, Seq(0)).await.unwrap()
+                journal.read_all(&run, Seq(0)).await.unwrap()
             });
         prop_assert_eq!(read, entries);
     }

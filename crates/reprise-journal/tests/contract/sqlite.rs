@@ -87,7 +87,7 @@ async fn every_kind_of_damage_is_named_with_its_place() {
         raw(&path).await.execute(damage).await.unwrap();
         let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
         // Even when only the end is asked for.
-        match journal.read(&run, Seq(29)).await {
+        match journal.read_all(&run, Seq(29)).await {
             Err(JournalError::Corrupt { seq, what, .. }) => {
                 assert_eq!(seq, Seq(expect_seq), "{damage}: {what}");
                 assert!(what.contains(expect), "{damage}: {what}");
@@ -252,13 +252,13 @@ async fn a_page_that_cannot_be_written_moves_nothing() {
         "{error:?}"
     );
     assert_eq!(claim, before);
-    assert_eq!(journal.read(&run, Seq(0)).await.unwrap().len(), 30);
+    assert_eq!(journal.read_all(&run, Seq(0)).await.unwrap().len(), 30);
     connection.execute("drop trigger room").await.unwrap();
     journal
         .append(&run, &mut claim, &entries(30..31))
         .await
         .unwrap();
-    assert_eq!(journal.read(&run, Seq(0)).await.unwrap().len(), 31);
+    assert_eq!(journal.read_all(&run, Seq(0)).await.unwrap().len(), 31);
 }
 
 #[tokio::test]
@@ -304,7 +304,7 @@ async fn only_a_breaking_future_is_refused() {
         .await
         .unwrap();
     let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
-    assert_eq!(journal.read(&run, Seq(0)).await.unwrap().len(), 30);
+    assert_eq!(journal.read_all(&run, Seq(0)).await.unwrap().len(), 30);
     connection
         .execute(future(901, "breaking other pages"))
         .await

@@ -1,11 +1,12 @@
 //! What every journal must do. Each case makes runs of its own, so that all
 //! of them share one store as they would in life.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use reprise_model::{Command, Epoch, RunId, Seq, Timestamp};
-use reprise_ports::{Journal, JournalError, OwnerState};
+use reprise_model::{Command, Entry, Epoch, RunId, Seq, Timestamp};
+use reprise_ports::{Journal, JournalError, OwnerState, Verified};
 
 use crate::sample::{create, entries, entry, owner, plan};
 
@@ -14,6 +15,7 @@ pub type Open<'a> = &'a (dyn Fn() -> BoxFuture<'static, Arc<dyn Journal>> + Sync
 
 pub async fn hold(open: Open<'_>) {
     what_is_appended_is_read(open).await;
+    pages_come_one_by_one_until_the_sink_has_enough(open).await;
     a_seq_that_does_not_follow_is_refused(open).await;
     one_coordinator_at_a_time(open).await;
     a_released_run_has_a_new_epoch(open).await;
@@ -41,10 +43,43 @@ async fn what_is_appended_is_read(open: Open<'_>) {
 
     let other = open().await;
     for from in [0, 1, 3, 4, 5, 299, 300, 1000] {
-        let read = other.read(&run, Seq(from)).await.unwrap();
+        let read = other.read_all(&run, Seq(from)).await.unwrap();
         assert_eq!(read, entries(from.min(300)..300), "from {from}");
     }
     assert_eq!(other.plan(&run).await.unwrap(), plan());
+}
+
+async fn pages_come_one_by_one_until_the_sink_has_enough(open: Open<'_>) {
+    let journal = open().await;
+    let run = create(&*journal, "streamed", 1).await.unwrap();
+    let mut claim = journal.claim(&run, &owner(1)).await.unwrap();
+    let mut heads = Vec::new();
+    for page in [0..1, 1..4, 4..300] {
+        let page = entries(page);
+        journal.append(&run, &mut claim, &page).await.unwrap();
+        heads.push(claim.head);
+    }
+    let read = async |from: u64, pages: usize| {
+        let mut read = Vec::new();
+        let mut sink = |entries: Vec<Entry>| {
+            read.push(entries);
+            match read.len() < pages {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        };
+        let verified = journal.read(&run, Seq(from), &mut sink).await.unwrap();
+        (read, verified)
+    };
+    let at = |next, page: usize| Verified {
+        next: Seq(next),
+        head: heads[page],
+    };
+    let all = vec![entries(0..1), entries(1..4), entries(4..300)];
+    assert_eq!(read(0, 9).await, (all.clone(), at(300, 2)));
+    assert_eq!(read(0, 2).await, (all[..2].to_vec(), at(4, 1)));
+    assert_eq!(read(3, 1).await, (vec![entries(3..4)], at(4, 1)));
+    assert_eq!(read(u64::MAX, 1).await, (vec![], at(300, 2)));
 }
 
 async fn a_seq_that_does_not_follow_is_refused(open: Open<'_>) {
@@ -78,7 +113,7 @@ async fn a_seq_that_does_not_follow_is_refused(open: Open<'_>) {
         "{refused:?}"
     );
     assert_eq!((behind.next, behind.head), (Seq(0), head));
-    let read = journal.read(&run, Seq(0)).await.unwrap();
+    let read = journal.read_all(&run, Seq(0)).await.unwrap();
     assert_eq!(read, entries(0..2), "nothing of it was written");
 }
 
@@ -119,7 +154,10 @@ async fn one_coordinator_at_a_time(open: Open<'_>) {
         );
     }
     second.append(&run, &mut new, &entries(1..3)).await.unwrap();
-    assert_eq!(revenant.read(&run, Seq(0)).await.unwrap(), entries(0..3));
+    assert_eq!(
+        revenant.read_all(&run, Seq(0)).await.unwrap(),
+        entries(0..3)
+    );
 }
 
 async fn a_released_run_has_a_new_epoch(open: Open<'_>) {
@@ -237,7 +275,7 @@ async fn what_is_not_there_is_said(open: Open<'_>) {
     let errors = [
         journal.plan(&run).await.map(drop),
         journal.claim(&run, &owner(1)).await.map(drop),
-        journal.read(&run, Seq(0)).await.map(drop),
+        journal.read_all(&run, Seq(0)).await.map(drop),
         journal.head(&run).await.map(drop),
         journal.post(&run, &command, at).await.map(drop),
     ];
@@ -271,7 +309,7 @@ async fn readers_see_whole_pages_beside_a_writer(open: Open<'_>) {
     });
     loop {
         let done = writing.is_finished();
-        let read = reader.read(&run, Seq(0)).await.unwrap();
+        let read = reader.read_all(&run, Seq(0)).await.unwrap();
         let length = read.len() as u64;
         assert_eq!(length % SIZE, 0, "a page is read whole or not at all");
         assert_eq!(read, entries(0..length));
