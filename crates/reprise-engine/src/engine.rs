@@ -19,7 +19,9 @@ pub struct Options {
     pub wait_for_people: bool,
 }
 
-/// One run's decisions. Feed it inputs, perform its effects in order.
+/// One run's decisions. Feed it inputs, perform its effects in order. A clone
+/// goes its own way: what would happen from here on.
+#[derive(Clone)]
 pub struct Engine {
     pub(crate) fold: Fold,
     pub(crate) options: Options,

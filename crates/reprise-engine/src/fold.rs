@@ -49,7 +49,7 @@ pub(crate) struct Flight {
 
 /// What the events call for and no event has answered yet. Consumers check
 /// the state again, so that an entry may be stale.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Todo {
     /// Tasks to skip, each with the task that stands in the way.
     pub skip: Vec<(TaskIx, TaskIx)>,
@@ -57,8 +57,9 @@ pub(crate) struct Todo {
 }
 
 /// The state of a run after some events.
+#[derive(Clone)]
 pub struct Fold {
-    pub(crate) topology: Topology,
+    pub(crate) topology: Arc<Topology>,
     pub(crate) ledger: Ledger,
     pub(crate) ready: ReadyQueue,
     pub(crate) flights: BTreeMap<TaskIx, Flight>,
@@ -79,7 +80,7 @@ pub struct Fold {
 
 impl Fold {
     pub fn new(plan: Arc<Plan>) -> Self {
-        let topology = Topology::new(plan);
+        let topology = Arc::new(Topology::new(plan));
         let ledger = Ledger::new(&topology);
         let waves = topology.plan.waves.len();
         let mut fold = Self {
@@ -118,6 +119,12 @@ impl Fold {
 
     pub fn count(&self, state: TaskState) -> u32 {
         self.ledger.count(state)
+    }
+
+    /// Attempts under way, each with whether it is a probe and since when.
+    pub fn under_way(&self) -> impl Iterator<Item = (AttemptId, bool, Timestamp)> + '_ {
+        let flights = self.flights.values();
+        flights.map(|flight| (flight.attempt, flight.probing, flight.since))
     }
 
     pub fn stopped(&self) -> Option<RunEnd> {

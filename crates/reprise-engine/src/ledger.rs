@@ -19,6 +19,7 @@ pub(crate) struct Slot {
     pub tainted: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct Ledger {
     slots: Vec<Slot>,
     counts: [u32; TaskState::ALL.len()],

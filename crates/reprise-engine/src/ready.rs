@@ -31,6 +31,7 @@ impl Queued {
     }
 }
 
+#[derive(Clone)]
 struct PoolQueue {
     free: u32,
     slots: u32,
@@ -40,6 +41,7 @@ struct PoolQueue {
     heap: BinaryHeap<Queued>,
 }
 
+#[derive(Clone)]
 pub(crate) struct ReadyQueue {
     pools: Vec<PoolQueue>,
     pool_of_step: Vec<usize>,

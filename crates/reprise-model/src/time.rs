@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    pub const EPOCH: Self = Self(0);
+
     pub fn from_micros(micros: i64) -> Self {
         Self(micros)
     }

@@ -5,14 +5,19 @@
 //! which answers are lost, at which effect the coordinator dies, what the
 //! operator does. After the faults comes a quiet phase in which the run must
 //! converge. Checkers look from outside and trust nothing the engine says.
+//!
+//! [`rehearse`] is the same without faults and without a journal: how long a
+//! plan takes when each task takes as long as it is told.
 
 mod checks;
+mod rehearsal;
 mod sample;
 mod simulation;
 mod workload;
 mod world;
 
 pub use checks::Violation;
+pub use rehearsal::{Course, Durations, curtain_up, rehearse, rehearse_with, run_ahead};
 pub use sample::{Sample, plan};
 pub use simulation::{Faults, Report, simulate};
 pub use workload::{SITES, Skew, Workload, WorkloadOptions};
