@@ -11,6 +11,7 @@ use reprise_model::{
 use serde_json::Value;
 
 use crate::ledger::Ledger;
+use crate::pace::Pace;
 use crate::ready::{Queued, ReadyQueue};
 use crate::topology::Topology;
 
@@ -62,6 +63,7 @@ pub struct Fold {
     pub(crate) topology: Arc<Topology>,
     pub(crate) ledger: Ledger,
     pub(crate) ready: ReadyQueue,
+    pub(crate) pace: Pace,
     pub(crate) flights: BTreeMap<TaskIx, Flight>,
     pub(crate) marks: BTreeMap<TaskIx, Value>,
     pub(crate) todo: Todo,
@@ -85,6 +87,7 @@ impl Fold {
         let waves = topology.plan.waves.len();
         let mut fold = Self {
             ready: ReadyQueue::new(&topology.plan),
+            pace: Pace::new(topology.plan.sites.len()),
             topology,
             ledger,
             flights: BTreeMap::new(),
@@ -152,7 +155,10 @@ impl Fold {
                 attempt,
                 end,
                 again,
-            } => self.land(*attempt, end, *again)?,
+            } => {
+                self.learn_pace(*attempt, end, at);
+                self.land(*attempt, end, *again)?;
+            }
             Event::Skipped { task, of, .. } => self.skip(*task, *of)?,
             Event::GateOpened { task } => {
                 self.expect(*task, "gate_opened", &[TaskState::Ready])?;
@@ -319,7 +325,7 @@ impl Fold {
             .topology
             .wave(task)
             .map_or(0, |wave| u32::try_from(wave).expect("few waves"));
-        let rank = self.topology.shape.rank(task);
+        let rank = self.urgency(task);
         let attempts = self.ledger.slot(task).attempt;
         self.ready
             .push(step, Queued::new(task, wave, rank, attempts));

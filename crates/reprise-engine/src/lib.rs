@@ -15,6 +15,7 @@
 //! - `takeover`: what an owner that died has left
 //! - `ledger`: the dense vector of states, with one writer
 //! - `ready`: what wants a slot, by pool and priority
+//! - `pace`: how each site goes, against what was expected
 //! - `engine`: inputs to events and effects
 //! - `schedule`: waves, starts, and when to stop
 //! - `replay`: a run from its journal
@@ -27,6 +28,7 @@ mod engine;
 pub mod fold;
 mod io;
 mod ledger;
+mod pace;
 mod ready;
 mod replay;
 mod reset;
