@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// What each crate may use of this workspace. `reprise-tests` is not built into anything.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("reprise-model", &[]),
     ("reprise-spec", &["model"]),
     ("reprise-plan", &["model", "spec"]),
     ("reprise-engine", &["model", "plan"]),
     ("reprise-ports", &["model"]),
     ("reprise-pgserver", &[]),
-    ("reprise-journal", &["model", "ports"]),
+    // Apart from the stores, so that the simulator drives the same logic.
+    ("reprise-chain", &["model", "ports"]),
+    ("reprise-journal", &["model", "ports", "chain"]),
     ("reprise-connectors", &["model", "ports", "pgserver"]),
     ("reprise-report", &["model"]),
     (
@@ -30,7 +32,10 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "connectors",
         ],
     ),
-    ("reprise-sim", &["model", "plan", "engine", "ports"]),
+    (
+        "reprise-sim",
+        &["model", "plan", "engine", "ports", "chain"],
+    ),
     (
         "reprise-cli",
         &[
@@ -50,8 +55,9 @@ const MAY_USE: [(&str, &[&str]); 13] = [
 ];
 
 /// Crates that are functions of their arguments.
-const PURE: [&str; 4] = [
+const PURE: [&str; 5] = [
     "reprise-model",
+    "reprise-chain",
     "reprise-spec",
     "reprise-plan",
     "reprise-engine",

@@ -10,7 +10,6 @@
 
 mod address;
 mod memory;
-mod page;
 mod postgres;
 mod rows;
 mod schema;

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_chain::Tape;
+use reprise_model::{Command, Digest, Entry, Owner, Plan, RunId, Seq, Timestamp};
 use reprise_ports::{Claim, Journal, JournalError, NewRun, OwnerState, RunRow, Sink, Verified};
-
-use crate::page::{Chain, Page, Tip, compose, conflict, genesis};
 
 /// One coordinator's handle. Dropping it is that coordinator's death: its
 /// claims are free again.
@@ -21,9 +20,7 @@ pub struct MemoryJournal {
 struct Run {
     row: RunRow,
     plan: Plan,
-    tip: Tip,
-    pages: Vec<Arc<Page>>,
-    inbox: Vec<Command>,
+    tape: Tape,
     holder: Option<Holder>,
 }
 
@@ -98,13 +95,7 @@ impl Journal for MemoryJournal {
         let created = Run {
             row: crate::row_of(run),
             plan: run.plan.clone(),
-            tip: Tip {
-                epoch: Epoch(0),
-                next: Seq(0),
-                head: genesis(&run.id),
-            },
-            pages: Vec::new(),
-            inbox: Vec::new(),
+            tape: Tape::new(run.id.clone()),
             holder: None,
         };
         runs.insert(run.id.clone(), created);
@@ -139,16 +130,15 @@ impl Journal for MemoryJournal {
                     owner: holder.owner.clone(),
                 });
             }
-            found.tip.epoch = Epoch(found.tip.epoch.0 + 1);
+            let claim = found.tape.take_over();
             found.holder = Some(Holder {
                 handle: self.handle.clone(),
                 owner: Owner {
-                    epoch: found.tip.epoch,
+                    epoch: claim.epoch,
                     ..owner.clone()
                 },
             });
-            let Tip { epoch, next, head } = found.tip;
-            Ok(Claim { epoch, next, head })
+            Ok(claim)
         })
     }
 
@@ -156,7 +146,7 @@ impl Journal for MemoryJournal {
         let mut runs = self.lock();
         if let Some(found) = runs.get_mut(run)
             && self.holds(found)
-            && found.tip.epoch == claim.epoch
+            && found.tape.tip.epoch == claim.epoch
         {
             found.holder = None;
         }
@@ -171,38 +161,23 @@ impl Journal for MemoryJournal {
         if entries.is_empty() {
             return Ok(());
         }
-        let page = compose(run, claim, entries, 0)?;
         self.with(run, |found| {
-            if (found.tip.epoch, found.tip.next) != (claim.epoch, claim.next) {
-                return Err(conflict(run, claim, found.tip));
-            }
-            if !self.holds(found) {
+            if found.tape.tip.epoch == claim.epoch && !self.holds(found) {
                 return Err(crate::not_held(run, "memory"));
             }
-            *claim = page.moved(claim);
-            found.tip.next = claim.next;
-            found.tip.head = claim.head;
-            found.pages.push(Arc::new(page));
-            Ok(())
+            found.tape.append(claim, entries)
         })
     }
 
     async fn read(&self, run: &RunId, from: Seq, sink: Sink<'_>) -> Result<Verified, JournalError> {
         // As in the others, what is read is of one moment, and the sink may
         // take its time.
-        let (tip, pages) = self.with(run, |found| Ok((found.tip, found.pages.clone())))?;
-        let mut chain = Chain::start(run);
-        for page in &pages {
-            let entries = chain.follow(page, from)?;
-            if !entries.is_empty() && sink(entries).is_break() {
-                return Ok(chain.verified());
-            }
-        }
-        chain.finish(tip)
+        let tape = self.with(run, |found| Ok(found.tape.clone()))?;
+        tape.read(from, sink)
     }
 
     async fn head(&self, run: &RunId) -> Result<Digest, JournalError> {
-        self.with(run, |run| Ok(run.tip.head))
+        self.with(run, |run| Ok(run.tape.tip.head))
     }
 
     async fn post(
@@ -211,16 +186,10 @@ impl Journal for MemoryJournal {
         command: &Command,
         _at: Timestamp,
     ) -> Result<u64, JournalError> {
-        self.with(run, |run| {
-            run.inbox.push(command.clone());
-            Ok(run.inbox.len() as u64)
-        })
+        self.with(run, |run| Ok(run.tape.post(command.clone())))
     }
 
     async fn inbox(&self, run: &RunId, after: u64) -> Result<Vec<(u64, Command)>, JournalError> {
-        self.with(run, |run| {
-            let numbered = (1..).zip(run.inbox.iter().cloned());
-            Ok(numbered.filter(|(number, _)| *number > after).collect())
-        })
+        self.with(run, |run| Ok(run.tape.inbox(after)))
     }
 }

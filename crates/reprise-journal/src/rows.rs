@@ -4,7 +4,7 @@ use reprise_model::{Command, Digest, Epoch, Owner, Plan, RunId, Seq, Timestamp};
 use reprise_ports::{JournalError, OwnerState, RunRow};
 use sqlx::FromRow;
 
-use crate::page::{Page, Tip, corrupt};
+use reprise_chain::{Page, Tip, corrupt};
 
 /// `select_tip.sql`, `take_over.sql`
 #[derive(FromRow)]

@@ -8,7 +8,7 @@ use reprise_ports::Claim;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, query, query_scalar};
 
-use crate::page::Page;
+use reprise_chain::Page;
 
 /// The server notices a killed coordinator when it reads from its socket, a
 /// moment later: a claim waits that out.

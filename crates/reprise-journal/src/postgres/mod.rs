@@ -19,9 +19,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, PgPool, query, query_as, query_scalar};
 use tokio::sync::Mutex;
 
-use crate::page::{Chain, Tip, compose, conflict, genesis};
 use crate::rows::{CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, TipRecord};
 use held::{Held, lock_key};
+use reprise_chain::{Chain, Tip, compose, conflict, genesis};
 
 pub(crate) struct PostgresJournal {
     place: String,

@@ -17,10 +17,10 @@ use reprise_model::{Command, Digest, Entry, Owner, Plan, RunId, Seq, Timestamp};
 use reprise_ports::{Claim, Journal, JournalError, NewRun, RunRow, Sink, Verified};
 use sqlx::{Connection, SqliteConnection, SqlitePool, query, query_as, query_scalar};
 
-use crate::page::{Chain, Page, Tip, compose, conflict, genesis};
 use crate::rows::{CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, TipRecord};
 use connect::Identity;
 use lock::RunLock;
+use reprise_chain::{Chain, Page, Tip, compose, conflict, genesis};
 
 pub(crate) struct SqliteJournal {
     path: PathBuf,

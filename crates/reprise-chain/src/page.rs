@@ -10,7 +10,7 @@ use reprise_ports::{Claim, JournalError, Verified};
 
 /// A page as stored.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Page {
+pub struct Page {
     pub first: Seq,
     pub last: Seq,
     pub epoch: Epoch,
@@ -20,19 +20,19 @@ pub(crate) struct Page {
 
 /// What the run's own row says about its journal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Tip {
+pub struct Tip {
     pub epoch: Epoch,
     pub next: Seq,
     pub head: Digest,
 }
 
 /// The head of a chain that holds nothing yet.
-pub(crate) fn genesis(run: &RunId) -> Digest {
+pub fn genesis(run: &RunId) -> Digest {
     Digest::default().chain(run.as_str().as_bytes())
 }
 
 /// Writes a page that continues the claim. `entries` is not empty.
-pub(crate) fn compose(
+pub fn compose(
     run: &RunId,
     claim: &Claim,
     entries: &[Entry],
@@ -63,7 +63,7 @@ pub(crate) fn compose(
 
 impl Page {
     /// The claim after this page is durable.
-    pub(crate) fn moved(&self, claim: &Claim) -> Claim {
+    pub fn moved(&self, claim: &Claim) -> Claim {
         Claim {
             epoch: claim.epoch,
             next: Seq(self.last.0 + 1),
@@ -73,7 +73,7 @@ impl Page {
 }
 
 /// Why a conditional write of the tip found nothing to change.
-pub(crate) fn conflict(run: &RunId, claim: &Claim, tip: Tip) -> JournalError {
+pub fn conflict(run: &RunId, claim: &Claim, tip: Tip) -> JournalError {
     if tip.epoch != claim.epoch {
         return JournalError::Superseded {
             run: run.clone(),
@@ -89,7 +89,7 @@ pub(crate) fn conflict(run: &RunId, claim: &Claim, tip: Tip) -> JournalError {
 }
 
 /// Follows a chain page by page, from the first.
-pub(crate) struct Chain<'a> {
+pub struct Chain<'a> {
     run: &'a RunId,
     epoch: Epoch,
     next: Seq,
@@ -97,7 +97,7 @@ pub(crate) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    pub(crate) fn start(run: &'a RunId) -> Self {
+    pub fn start(run: &'a RunId) -> Self {
         Self {
             run,
             epoch: Epoch(0),
@@ -108,7 +108,7 @@ impl<'a> Chain<'a> {
 
     /// Verifies the next page and returns its entries from `from` on. Pages
     /// wholly before `from` are hashed but not parsed.
-    pub(crate) fn follow(&mut self, page: &Page, from: Seq) -> Result<Vec<Entry>, JournalError> {
+    pub fn follow(&mut self, page: &Page, from: Seq) -> Result<Vec<Entry>, JournalError> {
         if page.first != self.next {
             let what = format!("a page starts at entry {} instead", page.first.0);
             return Err(self.corrupt(self.next, what));
@@ -170,7 +170,7 @@ impl<'a> Chain<'a> {
     }
 
     /// How far it was followed.
-    pub(crate) fn verified(&self) -> Verified {
+    pub fn verified(&self) -> Verified {
         Verified {
             next: self.next,
             head: self.head,
@@ -179,7 +179,7 @@ impl<'a> Chain<'a> {
 
     /// Compares the end of the chain with the run's own row, so that pages
     /// missing from the end are noticed too.
-    pub(crate) fn finish(self, tip: Tip) -> Result<Verified, JournalError> {
+    pub fn finish(self, tip: Tip) -> Result<Verified, JournalError> {
         if tip.next != self.next {
             let what = format!(
                 "the pages end before it, the run's record at {}",
@@ -203,7 +203,7 @@ impl<'a> Chain<'a> {
     }
 }
 
-pub(crate) fn corrupt(run: &RunId, seq: Seq, what: impl Into<String>) -> JournalError {
+pub fn corrupt(run: &RunId, seq: Seq, what: impl Into<String>) -> JournalError {
     JournalError::Corrupt {
         run: run.clone(),
         seq,
