@@ -11,6 +11,7 @@ mod commands;
 mod compile;
 mod confirm;
 mod execute;
+mod explain;
 mod failure;
 mod hints;
 mod inputs;

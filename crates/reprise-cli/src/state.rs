@@ -4,9 +4,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reprise_engine::{Engine, Options, Replay};
 use reprise_model::{Digest, Entry, Exit, RunId, Seq};
 use reprise_ports::{Journal, OwnerState, RunRow};
 use reprise_report::Fold;
+use reprise_runner::RunError;
 
 use crate::failure::Failure;
 use crate::hints;
@@ -88,5 +90,35 @@ impl History {
             OwnerState::Alive(_) => true,
             OwnerState::Free => false,
         }
+    }
+}
+
+/// The engine of a run as its journal tells it. It decides nothing here.
+pub async fn engine(journal: &dyn Journal, run: &RunId) -> Result<Engine, Failure> {
+    let plan = journal.plan(run).await.map_err(hints::journal)?;
+    let mut replay = Replay::begin(Arc::new(plan), Options::default());
+    let mut fault = None;
+    let mut sink = |entries: Vec<Entry>| {
+        fault = entries.iter().find_map(|entry| replay.feed(entry).err());
+        match &fault {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    };
+    journal
+        .read(run, Seq(0), &mut sink)
+        .await
+        .map_err(hints::journal)?;
+    let unreadable = |source| {
+        hints::run(RunError::Replay {
+            run: run.clone(),
+            source,
+        })
+    };
+    match fault {
+        Some(fault) => Err(unreadable(fault)),
+        None if replay.is_empty() => Err(Failure::new(Exit::NothingToDo, "the run has not begun")
+            .hint(format!("`reprise resume {run}` begins it"))),
+        None => replay.finish().map_err(unreadable),
     }
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::ledger::Ledger;
 use crate::pace::Pace;
 use crate::ready::{Queued, ReadyQueue};
+use crate::resume::{Change, Decision, Probed, Status, decide};
 use crate::topology::Topology;
 
 /// An event that cannot follow what came before it: the journal is damaged,
@@ -243,10 +244,15 @@ impl Fold {
                 self.requeue(task, again);
             }
             AttemptEnd::Unknown { .. } => {
-                let repeat = self.topology.action(task).may_repeat();
+                let row = decide(
+                    Status::Uncertain,
+                    self.kind(task),
+                    Change::Same,
+                    Probed::Unknown,
+                );
                 let slot = self.ledger.slot_mut(task);
                 slot.failures += 1;
-                slot.must_probe = !repeat;
+                slot.must_probe = row.decision != Decision::Run;
                 self.requeue(task, again);
             }
             AttemptEnd::Failed(fault) => match (fault.kind, again) {

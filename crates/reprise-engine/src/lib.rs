@@ -21,6 +21,8 @@
 //! - `replay`: a run from its journal
 //! - `backoff`: when a failed task is tried again
 //! - `reset`: the operator's retry
+//! - [`resume`]: the table of what becomes of a task when a run is taken up again
+//! - `standing`: where a task stands, in the words of that table
 
 mod backoff;
 mod consequence;
@@ -32,7 +34,9 @@ mod pace;
 mod ready;
 mod replay;
 mod reset;
+pub mod resume;
 mod schedule;
+mod standing;
 mod takeover;
 mod topology;
 

@@ -3,6 +3,7 @@
 use reprise_model::{Action, Owner, TaskIx, TaskState};
 
 use crate::fold::{Fold, Todo};
+use crate::resume::{Change, Decision, Probed, Status, decide};
 
 impl Fold {
     /// Attempts of an earlier owner may have done their work or not.
@@ -11,9 +12,12 @@ impl Fold {
         self.stopped = None;
         for (task, flight) in std::mem::take(&mut self.flights) {
             self.give_back(task);
-            if !flight.probing {
-                self.ledger.slot_mut(task).must_probe = true;
-            }
+            let status = match flight.probing {
+                true => Status::Probing,
+                false => Status::Started,
+            };
+            let row = decide(status, self.kind(task), Change::Same, Probed::NotAsked);
+            self.ledger.slot_mut(task).must_probe = row.decision == Decision::Revalidate;
             self.set(task, TaskState::Indeterminate);
             self.enqueue(task);
         }

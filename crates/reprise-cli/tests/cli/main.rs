@@ -4,5 +4,6 @@
 mod files;
 mod help;
 mod refusals;
+mod resume;
 mod runs;
 mod sandbox;
