@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use reprise_model::{Action, Plan, Runbook, StepName, Timestamp};
+use reprise_plan::learn::Lessons;
 use reprise_plan::{CompileInput, Compiled, PlanError, PlanErrors, Severity, Warning};
 use reprise_ports::Level;
 use reprise_runner::World;
@@ -10,6 +11,7 @@ use reprise_runner::World;
 use crate::args::{Global, PlanOptions};
 use crate::failure::Failure;
 use crate::inputs::{self, EstateFile, RunbookFile};
+use crate::lessons::{self, Wanted};
 use crate::printer::Printer;
 use crate::{hints, survey};
 
@@ -41,6 +43,12 @@ pub async fn from_options(
     }
     let environment = inputs::environment(global.env_file.as_deref())?;
     let world = survey::open_world(&estate.estate, &environment, &global.state, false)?;
+    let wanted = Wanted {
+        estate: &estate.source.name,
+        runbook: &runbook.source.name,
+        drill: false,
+    };
+    let lessons = lessons::learn(&global.state, &wanted, printer).await;
     let asked = Asked {
         estate,
         runbook,
@@ -48,6 +56,7 @@ pub async fn from_options(
         target_time,
         incident_time,
         recover: options.recover,
+        lessons,
     };
     match asked.compile(&world, printer).await {
         Ok(plan) => Ok(Prepared {
@@ -68,6 +77,7 @@ struct Asked {
     target_time: Timestamp,
     incident_time: Option<Timestamp>,
     recover: bool,
+    lessons: Lessons,
 }
 
 impl Asked {
@@ -96,6 +106,9 @@ impl Asked {
         }
         input.estimates = inspected.estimates;
         let compiled = reprise_plan::compile(input).map_err(|errors| hints::plan(&errors))?;
+        if let Some(line) = lessons::told(&compiled.sources) {
+            printer.talk(&line);
+        }
         Ok(compiled.plan)
     }
 
@@ -111,7 +124,7 @@ impl Asked {
             incident_time: self.incident_time,
             drill: false,
             estimates: Default::default(),
-            learned: Default::default(),
+            learned: Some(&self.lessons),
             identified: Default::default(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! One file per command under `commands/`; its doc comment is the manual.
 //! What several commands share: `inputs` (files people write), `survey` and
-//! `compile` (from options to a plan), `execute` (a run until it stops),
+//! `compile` (from options to a plan), `lessons` (what earlier runs took), `execute` (a run until it stops),
 //! `state` (the journal). `printer` alone writes to the terminal, and `hints`
 //! alone turns the errors of the inner crates into messages.
 
@@ -15,6 +15,7 @@ mod explain;
 mod failure;
 mod hints;
 mod inputs;
+mod lessons;
 mod logging;
 mod printer;
 mod screen;

@@ -18,6 +18,11 @@ pub async fn open(state: &str) -> Result<Arc<dyn Journal>, Failure> {
     reprise_journal::open(state).await.map_err(hints::journal)
 }
 
+/// Whether there can be a journal: a file that is not there holds no runs.
+pub fn exists(state: &str) -> bool {
+    file_of(state).is_none_or(|path| path.exists())
+}
+
 /// Opens a journal that must be there already: looking creates nothing.
 pub async fn open_existing(state: &str) -> Result<Arc<dyn Journal>, Failure> {
     match file_of(state) {

@@ -1,14 +1,11 @@
 //! The compiler's main path: select, order, place, wire, count, seal.
 
-use std::time::Duration;
-
-use reprise_model::{
-    Action, Elapsed, HaltLimit, PLAN_VERSION, Plan, PlannedSite, PlannedStep, Step,
-};
+use reprise_model::{Elapsed, HaltLimit, PLAN_VERSION, Plan, PlannedSite, PlannedStep, Step};
 
 use crate::blast::Counting;
 use crate::error::PlanErrors;
 use crate::input::CompileInput;
+use crate::learn::{self, Sources};
 use crate::lint::{Warning, lint, lint_plan};
 use crate::placement::Placement;
 use crate::select::{Chosen, Roster};
@@ -21,6 +18,8 @@ pub struct Compiled {
     pub plan: Plan,
     /// What is allowed and still probably wrong, about runbook and plan.
     pub warnings: Vec<Warning>,
+    /// Where the expected durations come from.
+    pub sources: Sources,
 }
 
 /// Compiles one plan, or says everything that is in its way.
@@ -49,7 +48,11 @@ pub fn compile(input: CompileInput<'_>) -> Result<Compiled, PlanErrors> {
         tasks: &wired.tasks,
     };
     let blast_radius = counting.count();
-    let plan = Plan {
+    let mut sources = Sources {
+        runs: input.learned.map_or(0, |lessons| lessons.runs()),
+        ..Sources::default()
+    };
+    let mut plan = Plan {
         version: PLAN_VERSION,
         hash: Default::default(),
         target_time: input.target_time,
@@ -67,17 +70,21 @@ pub fn compile(input: CompileInput<'_>) -> Result<Compiled, PlanErrors> {
         steps: runbook
             .steps
             .iter()
-            .map(|s| planned_step(s, input))
+            .map(|step| planned_step(step, sources.expect_step(step, input.learned)))
             .collect(),
         tasks: wired.tasks,
         not_planned: wired.not_planned,
         blast_radius,
     };
+    if let Some(lessons) = input.learned {
+        learn::expect(&mut plan, lessons);
+    }
     let mut warnings = lint(runbook, input.estate);
     warnings.extend(lint_plan(&plan));
     Ok(Compiled {
         plan: plan.sealed(),
         warnings,
+        sources,
     })
 }
 
@@ -104,8 +111,7 @@ fn planned_sites(
     planned.collect()
 }
 
-fn planned_step(step: &Step, input: &CompileInput<'_>) -> PlannedStep {
-    let learned = || input.learned.get(&step.name).copied();
+fn planned_step(step: &Step, expected: Elapsed) -> PlannedStep {
     PlannedStep {
         name: step.name.clone(),
         scope: step.scope,
@@ -115,25 +121,7 @@ fn planned_step(step: &Step, input: &CompileInput<'_>) -> PlannedStep {
         pool: step.pool.clone(),
         timeout: step.timeout,
         retry: step.retry,
-        expected: step
-            .expect
-            .or_else(learned)
-            .unwrap_or_else(|| usual(step.action)),
+        expected,
         with: step.with.clone(),
     }
-}
-
-/// What a task takes when neither the author nor an earlier run says. Rough,
-/// and only good for the order of starts: recovery of a shard is long, the
-/// slice of a site short, and a person's time is not ours to guess.
-fn usual(action: Action) -> Elapsed {
-    Elapsed(match action {
-        Action::Recover => Duration::from_secs(300),
-        Action::Restore => Duration::from_secs(10),
-        Action::Verify => Duration::from_secs(5),
-        Action::Release => Duration::from_secs(5),
-        Action::Exec => Duration::from_secs(30),
-        Action::HttpCheck => Duration::from_secs(1),
-        Action::Gate => Duration::ZERO,
-    })
 }

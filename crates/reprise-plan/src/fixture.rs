@@ -180,7 +180,7 @@ pub fn input<'a>(
         incident_time: None,
         drill: false,
         estimates: BTreeMap::new(),
-        learned: BTreeMap::new(),
+        learned: None,
         identified: BTreeMap::new(),
     }
 }

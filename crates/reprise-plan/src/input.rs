@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use reprise_model::{
-    Elapsed, Estate, Runbook, ShardId, SiteId, SourceFile, StepName, StoreId, Timestamp, Volume,
-};
+use reprise_model::{Estate, Runbook, ShardId, SiteId, SourceFile, StoreId, Timestamp, Volume};
+
+use crate::learn::Lessons;
 
 /// A site as the estate's list gives it: the column `id` and its attributes.
 pub type SiteRow = BTreeMap<String, String>;
@@ -26,8 +26,8 @@ pub struct CompileInput<'a> {
     pub drill: bool,
     /// What was found out about shards; may be empty.
     pub estimates: BTreeMap<(StoreId, ShardId), ShardEstimate>,
-    /// How long one task of a step took in earlier runs; may be empty.
-    pub learned: BTreeMap<StepName, Elapsed>,
+    /// What earlier runs taught about how long tasks take.
+    pub learned: Option<&'a Lessons>,
     /// What selected ids are that turned out not to be sites, such as
     /// `apps.id`; may be empty.
     pub identified: BTreeMap<String, String>,

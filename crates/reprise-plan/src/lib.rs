@@ -9,6 +9,7 @@ mod compile;
 mod error;
 pub mod graph;
 mod input;
+pub mod learn;
 mod lint;
 mod nearest;
 mod placement;

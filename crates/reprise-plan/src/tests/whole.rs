@@ -1,9 +1,8 @@
 //! A whole plan: its JSON, its order, its numbers.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use reprise_model::{Elapsed, HaltLimit, HaltRule, Volume, WaveSize};
+use reprise_model::{HaltLimit, HaltRule, Volume, WaveSize};
 
 use crate::fixture::{compiled, estate, four_sites, ids, input, usual_runbook};
 use crate::{CompileInput, Selection, ShardEstimate, compile};
@@ -53,26 +52,6 @@ fn filters_must_all_hold() {
         .plan;
     assert_eq!(plan.sites.len(), 1);
     assert_eq!(plan.sites[0].id.as_str(), "c");
-}
-
-#[test]
-fn a_step_takes_what_is_written_else_learned_else_usual() {
-    let (estate, mut runbook) = (estate(), usual_runbook());
-    runbook.steps[0].expect = Some(Elapsed::from_secs(1));
-    let learned =
-        ["recover-catalogue", "recover-issues"].map(|s| (s.into(), Elapsed::from_secs(2)));
-    let plan = compile(CompileInput {
-        learned: BTreeMap::from(learned),
-        ..input(&estate, &runbook, four_sites(), Selection::All)
-    });
-    let expected = plan
-        .unwrap()
-        .plan
-        .steps
-        .into_iter()
-        .map(|step| step.expected.0);
-    let expected: Vec<Duration> = expected.take(3).collect();
-    assert_eq!(expected, [1, 2, 10].map(Duration::from_secs));
 }
 
 #[test]
