@@ -99,3 +99,16 @@ pub struct PlanOptions {
     #[arg(long)]
     pub recover: bool,
 }
+
+/// Who else is told of a run while it is under way.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Watching")]
+pub struct Watching {
+    /// Send spans to the OpenTelemetry collector at this address, by OTLP over
+    /// HTTP; OTEL_EXPORTER_OTLP_ENDPOINT does the same
+    #[arg(long, value_name = "URL")]
+    pub otlp: Option<String>,
+    /// Serve Prometheus metrics at this loopback address, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<String>,
+}

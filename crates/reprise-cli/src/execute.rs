@@ -13,6 +13,7 @@ use crate::printer::Printer;
 use crate::screen::Screen;
 use crate::signals::Listener;
 use crate::state::{self, History};
+use crate::telemetry::Telemetry;
 
 pub struct Job {
     pub run: RunId,
@@ -23,19 +24,21 @@ pub struct Job {
     pub wait: bool,
     /// How the user names this journal, for the commands that are printed.
     pub state: String,
+    /// Who else watches.
+    pub telemetry: Telemetry,
 }
 
 /// Executes the run, prints its report and the command that continues it.
-pub async fn perform(job: Job, printer: &Printer) -> Result<Exit, Failure> {
+pub async fn perform(mut job: Job, printer: &Printer) -> Result<Exit, Failure> {
     let signals = Signals::default();
     let listener = Listener::start(signals.clone(), printer)
         .map_err(|error| Failure::internal(format!("signals cannot be listened to: {error}")))?;
-    let ended = drive(&job, signals, printer).await;
+    let telemetry = std::mem::take(&mut job.telemetry);
+    let ended = drive(&job, telemetry, signals, printer).await;
     job.world.close().await;
     let again = resume_command(&job);
     match ended {
         Ok(end) => {
-            tracing::info!(?end, "stopped");
             let report = report(&job).await?;
             printer.data(&report, || render::text(&report));
             outstanding(&report, &job, printer);
@@ -58,14 +61,23 @@ pub async fn perform(job: Job, printer: &Printer) -> Result<Exit, Failure> {
     }
 }
 
-async fn drive(job: &Job, signals: Signals, printer: &Printer) -> Result<RunEnd, RunError> {
-    let screen = Screen::new(job.plan.clone(), printer);
+async fn drive(
+    job: &Job,
+    telemetry: Telemetry,
+    signals: Signals,
+    printer: &Printer,
+) -> Result<RunEnd, RunError> {
+    let mut watch = telemetry.watch(&job.run, &job.plan, printer);
+    let journal = watch.meter(job.journal.clone());
+    let watchers = std::mem::take(&mut watch.displays);
+    let screen = Screen::new(job.plan.clone(), watchers, watch.tree.take(), printer);
+    let served = watch.serve(&screen, printer);
     let ticker = screen.keep_fresh();
     let ended = execute(Execution {
         run: job.run.clone(),
         plan: job.plan.clone(),
         world: job.world.clone(),
-        journal: job.journal.clone(),
+        journal,
         observer: screen.clone(),
         options: ExecuteOptions {
             wait_for_people: job.wait,
@@ -75,6 +87,7 @@ async fn drive(job: &Job, signals: Signals, printer: &Printer) -> Result<RunEnd,
     .await;
     ticker.abort();
     screen.finish();
+    served.finish(printer).await;
     ended
 }
 

@@ -16,12 +16,12 @@ mod failure;
 mod hints;
 mod inputs;
 mod lessons;
-mod logging;
 mod printer;
 mod screen;
 mod signals;
 mod state;
 mod survey;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         }
     };
     let printer = Printer::new(&cli.global);
-    logging::start(&cli.global, &printer);
+    telemetry::log::start(&cli.global, &printer);
     let outcome = match tokio::runtime::Runtime::new() {
         // In a task of its own, so that a defect ends in exit code 1.
         Ok(runtime) => {

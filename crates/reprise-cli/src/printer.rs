@@ -1,11 +1,12 @@
-//! The one place that writes: data to standard output, talk to standard error.
+//! The one place that writes: data to standard output, talk to standard error,
+//! where a log as JSON takes it up instead.
 
 use std::io::{IsTerminal, Write};
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde::Serialize;
 
-use crate::args::{Color, Global};
+use crate::args::{Color, Global, LogFormat};
 use crate::failure::Failure;
 
 /// Columns that mistakes in files are wrapped to.
@@ -16,11 +17,14 @@ pub struct Printer {
     json: bool,
     color: bool,
     terminal: bool,
+    /// What would be said goes into the log.
+    logs: bool,
 }
 
 impl Printer {
     pub fn new(global: &Global) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+        let logs = global.log_format == LogFormat::Json;
+        let terminal = std::io::stderr().is_terminal() && !logs;
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             json: global.json,
@@ -30,7 +34,13 @@ impl Printer {
                 Color::Never => false,
             },
             terminal,
+            logs,
         }
+    }
+
+    /// Whether standard error is a log as JSON, and nothing but.
+    pub fn logs(&self) -> bool {
+        self.logs
     }
 
     pub fn is_color(&self) -> bool {
@@ -62,6 +72,10 @@ impl Printer {
 
     /// Talk: what a person may want to know, and no script.
     pub fn talk(&self, text: &str) {
+        if self.logs {
+            tracing::info!("{text}");
+            return;
+        }
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 
@@ -73,6 +87,10 @@ impl Printer {
     }
 
     pub fn warning(&self, message: &str, hint: Option<&str>) {
+        if self.logs {
+            tracing::warn!(hint, "{message}");
+            return;
+        }
         self.talk(&format!("{} {message}", self.paint("warning:", "33;1")));
         if let Some(hint) = hint {
             self.hint(hint);
@@ -80,10 +98,18 @@ impl Printer {
     }
 
     pub fn hint(&self, hint: &str) {
+        if self.logs {
+            tracing::info!(hint, "what to do next");
+            return;
+        }
         self.talk(&format!("{} {hint}", self.paint("hint:", "36")));
     }
 
     pub fn failure(&self, failure: &Failure) {
+        if self.logs {
+            log(failure);
+            return;
+        }
         if let Some(diagnostics) = &failure.diagnostics {
             for diagnostic in diagnostics {
                 self.diagnostic(diagnostic);
@@ -140,4 +166,34 @@ impl Printer {
             text.to_owned()
         }
     }
+}
+
+/// A failure as events: one for each mistake in a file, one for the whole.
+fn log(failure: &Failure) {
+    for mistake in failure.diagnostics.iter().flatten() {
+        let (line, column) = mistake.position().unzip();
+        tracing::error!(
+            file = %mistake.file().display(),
+            line,
+            column,
+            code = mistake.code().as_str(),
+            hint = mistake.hint(),
+            "{}",
+            mistake
+        );
+    }
+    let facts = failure.facts.iter();
+    let facts: Vec<_> = facts
+        .map(|(name, fact)| format!("{name}: {fact}"))
+        .collect();
+    let message = match failure.message.as_str() {
+        "" => "the files hold mistakes",
+        message => message,
+    };
+    tracing::error!(
+        exit_code = failure.exit.code(),
+        facts = (!facts.is_empty()).then(|| facts.join("; ")),
+        hint = (!failure.hints.is_empty()).then(|| failure.hints.join("; ")),
+        "{message}"
+    );
 }

@@ -220,7 +220,7 @@ fn duplicated_and_thinned_streams_end_in_the_same_state() {
     };
     let whole = std::sync::Arc::new(plan(1));
     let feed = |duplicate: bool, keep_every: usize| {
-        let mut monitor = Monitor::new(whole.clone(), None);
+        let mut monitor = Monitor::new(whole.clone(), Vec::new());
         for entry in &story.entries {
             monitor.entries(std::slice::from_ref(entry));
             if duplicate {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reprise_engine::{Effect, Engine, Input, Options, Replay, ReplayError};
 use reprise_model::{
-    AttemptId, Command, Digest, Entry, Epoch, Event, Owner, Plan, RunEnd, RunId, Seq, Timestamp,
+    AttemptId, Command, Digest, Entry, Epoch, Owner, Plan, RunEnd, RunId, Seq, Timestamp,
 };
 use reprise_ports::{Claim, Journal, JournalError};
 use tokio::sync::{mpsc, oneshot};
@@ -302,7 +302,6 @@ impl Coordinator {
         journal.append(run, &mut self.claim, entries).await?;
         for entry in entries {
             self.outputs.note(entry);
-            log(&self.execution.plan, entry);
         }
         self.execution.observer.entries(entries);
         Ok(())
@@ -368,45 +367,4 @@ fn seed_of(run: &RunId) -> u64 {
     let digest = Digest::of(run.as_str().as_bytes());
     let first = digest.as_bytes().first_chunk::<8>().expect("32 bytes");
     u64::from_le_bytes(*first)
-}
-
-/// What an operator reading the log wants to know of an entry.
-fn log(plan: &Plan, entry: &Entry) {
-    use reprise_model::AttemptEnd;
-    match &entry.event {
-        Event::Started { attempt } => {
-            tracing::debug!(task = %plan.key(attempt.task), number = attempt.number, "started");
-        }
-        Event::Ended {
-            attempt,
-            end: AttemptEnd::Failed(fault),
-            again,
-        } => {
-            let task = plan.key(attempt.task);
-            match again {
-                Some(at) => tracing::warn!(%task, %fault, again = %at, "attempt failed"),
-                None => tracing::error!(%task, %fault, "task failed"),
-            }
-        }
-        Event::Ended {
-            attempt,
-            end: AttemptEnd::Unknown { why },
-            ..
-        } => tracing::warn!(task = %plan.key(attempt.task), why, "outcome not known"),
-        Event::Ended { attempt, .. } => tracing::debug!(task = %plan.key(attempt.task), "ended"),
-        Event::Halted(halt) => tracing::error!(
-            failed_sites = halt.failed_sites,
-            allowed = halt.allowed,
-            "waves halted"
-        ),
-        Event::Created { .. }
-        | Event::Owned(_)
-        | Event::WaveOpened { .. }
-        | Event::Probing { .. }
-        | Event::Marked { .. }
-        | Event::Skipped { .. }
-        | Event::GateOpened { .. }
-        | Event::Commanded { .. }
-        | Event::Stopped(_) => tracing::debug!(event = ?entry.event, "journalled"),
-    }
 }

@@ -107,13 +107,7 @@ impl Dispatcher {
         };
         let outbox = self.outbox.clone();
         let interrupted = token.clone();
-        let span = tracing::info_span!(
-            "attempt",
-            run = %call.run,
-            task = %call.task,
-            number = attempt.number,
-            site = call.site.as_ref().map(|site| site.id.as_str()),
-        );
+        let span = self.observer.span(attempt);
         let job = async move {
             let work = run(&call, connector.as_ref(), work, &context);
             let input = tokio::select! {

@@ -2,6 +2,7 @@
 
 use reprise_model::{AttemptId, Entry};
 use reprise_ports::Progress;
+use tracing::Span;
 
 /// Called from the coordinator. Must not block.
 pub trait Observer: Send + Sync {
@@ -16,6 +17,12 @@ pub trait Observer: Send + Sync {
 
     /// How far an attempt is. May be thinned out.
     fn progress(&self, attempt: AttemptId, progress: &Progress);
+
+    /// The span that an attempt's work is done in, its connector's logs
+    /// included. None, unless somebody traces.
+    fn span(&self, _attempt: AttemptId) -> Span {
+        Span::none()
+    }
 }
 
 /// Watches nothing.

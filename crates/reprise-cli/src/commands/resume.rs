@@ -6,11 +6,12 @@ use reprise_model::Exit;
 use reprise_ports::{Journal, RunRow};
 
 use super::run::unchanged;
-use crate::args::Global;
+use crate::args::{Global, Watching};
 use crate::execute::{self, Job};
 use crate::explain::{self, Explanation};
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::telemetry::Telemetry;
 use crate::{hints, inputs, state, survey};
 
 /// Take a run up again where it stopped, after an interruption of any kind
@@ -33,6 +34,8 @@ pub struct Resume {
     /// nothing over
     #[arg(long, conflicts_with = "wait")]
     explain: bool,
+    #[command(flatten)]
+    watching: Watching,
 }
 
 impl Resume {
@@ -42,6 +45,7 @@ impl Resume {
         if self.explain {
             return explain(journal.as_ref(), row, printer).await;
         }
+        let telemetry = Telemetry::prepare(&self.watching)?;
         let plan = journal.plan(&row.id).await.map_err(hints::journal)?;
         let estate = inputs::estate(&plan.estate.path)?;
         unchanged("estate", &plan.estate, &estate.source)?;
@@ -57,6 +61,7 @@ impl Resume {
             journal,
             wait: self.wait,
             state: global.state.clone(),
+            telemetry,
         };
         execute::perform(job, printer).await
     }

@@ -5,11 +5,12 @@ use clap::Args;
 use reprise_model::{Exit, Plan, SourceFile};
 use reprise_ports::NewRun;
 
-use crate::args::{Global, PlanOptions};
+use crate::args::{Global, PlanOptions, Watching};
 use crate::compile::{self, Prepared};
 use crate::execute::{self, Job};
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::telemetry::Telemetry;
 use crate::{confirm, hints, inputs, state, survey};
 
 /// Restore: execute a plan, from its file or from the same options as `plan`
@@ -44,10 +45,13 @@ pub struct Run {
     /// Stay while all that is left waits at gates
     #[arg(long)]
     wait: bool,
+    #[command(flatten)]
+    watching: Watching,
 }
 
 impl Run {
     pub async fn perform(self, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
+        let telemetry = Telemetry::prepare(&self.watching)?;
         let prepared = match (&self.plan, &self.options) {
             (Some(path), _) => from_file(path, global, printer).await?,
             (None, Some(options)) => compile::from_options(options, global, printer).await?,
@@ -66,6 +70,7 @@ impl Run {
                 journal,
                 wait: self.wait,
                 state: global.state.clone(),
+                telemetry,
             },
             Err(failure) => {
                 world.close().await;

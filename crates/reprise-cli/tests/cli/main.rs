@@ -1,9 +1,12 @@
 //! The binary as scripts and operators meet it: what it prints where, and how
 //! it ends. Hermetic: a folder, an environment and a terminal width of its own.
 
+mod collector;
+mod exposition;
 mod files;
 mod help;
 mod refusals;
 mod resume;
 mod runs;
 mod sandbox;
+mod telemetry;

@@ -5,6 +5,7 @@
 //! sense to it changes nothing but the count.
 
 mod clock;
+mod pools;
 mod record;
 mod retry;
 mod tally;
@@ -20,6 +21,7 @@ use reprise_model::{
 use serde::{Deserialize, Serialize};
 
 pub use clock::{PhaseClock, PhaseKey};
+pub use pools::PoolUse;
 pub use record::{GateAnswer, LiveProgress, TaskRecord};
 pub use tally::{SiteProgress, WaveTally};
 

@@ -50,7 +50,7 @@ impl Fold {
     }
 
     /// A task that gathers many sites or shards goes on without one of them.
-    fn tolerates(&self, task: TaskIx, need: TaskIx) -> bool {
+    pub(super) fn tolerates(&self, task: TaskIx, need: TaskIx) -> bool {
         let (task, need) = (self.plan.step_of(task), self.plan.step_of(need));
         width(task.scope) > width(need.scope) && task.action != Action::Release
     }

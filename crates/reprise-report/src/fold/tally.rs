@@ -83,6 +83,11 @@ impl Tally {
         }
     }
 
+    /// Nothing of the site is still to be done.
+    pub fn is_settled(&self, site: usize) -> bool {
+        self.sites[site].unfinished == 0
+    }
+
     /// Counts a change of state, and of whether it counts against the site.
     pub fn change(
         &mut self,

@@ -31,6 +31,11 @@ impl Fold {
         self.tally.site(site)
     }
 
+    /// Whether every task of the site has come to an end, good or bad.
+    pub fn is_site_settled(&self, site: usize) -> bool {
+        self.tally.is_settled(site)
+    }
+
     pub fn waves(&self) -> &[WaveTally] {
         &self.tally.waves
     }

@@ -58,7 +58,7 @@ fn fill(bar: &ProgressBar, row: Row) {
 impl Display for Bars {
     /// What an operator must see stays on the screen, above the bars.
     fn entry(&mut self, fold: &Fold, entry: &Entry) {
-        if let Some((Tone::Alarm, line)) = lines::line(fold, entry) {
+        if let Some((Tone::Alarm, line)) = lines::told(fold, entry) {
             // A terminal that is gone is no reason to stop a restore.
             let _ = self.multi.println(line);
         }

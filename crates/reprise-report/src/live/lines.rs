@@ -21,7 +21,7 @@ const SUMMARY_EVERY: f64 = 10.0;
 
 /// Whether a line may be left out when there are many.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Tone {
+pub enum Tone {
     Routine,
     /// Somebody must act, or something was lost: always shown.
     Alarm,
@@ -102,7 +102,7 @@ impl Lines {
 
 impl Display for Lines {
     fn entry(&mut self, fold: &Fold, entry: &Entry) {
-        match line(fold, entry) {
+        match told(fold, entry) {
             Some((Tone::Alarm, line)) => self.put(entry.at, &line),
             Some((Tone::Routine, line)) if self.may_show(entry.at) => self.put(entry.at, &line),
             Some((Tone::Routine, _)) | None => {}
@@ -129,7 +129,7 @@ impl Display for Lines {
 }
 
 /// What an entry says to people; nothing for what is mere bookkeeping.
-pub(super) fn line(fold: &Fold, entry: &Entry) -> Option<(Tone, String)> {
+pub fn told(fold: &Fold, entry: &Entry) -> Option<(Tone, String)> {
     let key = |task: &TaskIx| fold.plan().key(*task);
     let routine = |text: String| Some((Tone::Routine, text));
     let alarm = |text: String| Some((Tone::Alarm, text));
@@ -290,7 +290,7 @@ mod tests {
     fn shown(story: &Story, sites: u32) -> String {
         let page = Page::default();
         let lines = Box::new(Lines::new(Box::new(page.clone())));
-        let mut monitor = Monitor::new(Arc::new(plan(sites)), Some(lines));
+        let mut monitor = Monitor::new(Arc::new(plan(sites)), vec![lines]);
         monitor.entries(&story.entries);
         // The same entries again say nothing new.
         monitor.entries(&story.entries);

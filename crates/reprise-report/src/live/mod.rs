@@ -11,10 +11,13 @@ use reprise_model::{AttemptId, Entry, Plan, Timestamp, Volume};
 use crate::fold::Fold;
 
 pub use bars::Bars;
-pub use lines::Lines;
+pub use lines::{Lines, Tone, told};
 
 /// One way to show a run.
 pub trait Display: Send {
+    /// An entry of the time before has been taken into the fold.
+    fn recalled(&mut self, _fold: &Fold, _entry: &Entry) {}
+
     /// A new entry has been taken into the fold.
     fn entry(&mut self, fold: &Fold, entry: &Entry);
 
@@ -25,18 +28,18 @@ pub trait Display: Send {
     fn finish(&mut self, fold: &Fold);
 }
 
-/// A fold with the display that shows it.
+/// A fold with the displays that show it.
 pub struct Monitor {
     fold: Fold,
-    display: Option<Box<dyn Display>>,
+    displays: Vec<Box<dyn Display>>,
 }
 
 impl Monitor {
     /// Without a display the monitor only folds.
-    pub fn new(plan: Arc<Plan>, display: Option<Box<dyn Display>>) -> Self {
+    pub fn new(plan: Arc<Plan>, displays: Vec<Box<dyn Display>>) -> Self {
         Self {
             fold: Fold::new(plan),
-            display,
+            displays,
         }
     }
 
@@ -47,15 +50,20 @@ impl Monitor {
     /// Takes entries without showing each: history of a run taken up again.
     pub fn recall(&mut self, entries: &[Entry]) {
         for entry in entries {
-            self.fold.apply(entry);
+            if self.fold.apply(entry) {
+                for display in &mut self.displays {
+                    display.recalled(&self.fold, entry);
+                }
+            }
         }
     }
 
     pub fn entries(&mut self, entries: &[Entry]) {
         for entry in entries {
-            let new = self.fold.apply(entry);
-            if let (true, Some(display)) = (new, &mut self.display) {
-                display.entry(&self.fold, entry);
+            if self.fold.apply(entry) {
+                for display in &mut self.displays {
+                    display.entry(&self.fold, entry);
+                }
             }
         }
     }
@@ -71,13 +79,13 @@ impl Monitor {
     }
 
     pub fn refresh(&mut self, now: Timestamp) {
-        if let Some(display) = &mut self.display {
+        for display in &mut self.displays {
             display.refresh(&self.fold, now);
         }
     }
 
     pub fn finish(&mut self) {
-        if let Some(display) = &mut self.display {
+        for display in &mut self.displays {
             display.finish(&self.fold);
         }
     }

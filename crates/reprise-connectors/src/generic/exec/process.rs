@@ -50,6 +50,7 @@ pub(super) async fn run(job: Job, context: &dyn Context) -> Result<Outcome, Faul
     let mut child = spawn(command(&job))
         .await
         .map_err(|error| Fault::permanent(format!("cannot run {program}: {error}")))?;
+    tracing::debug!(program, pid = child.id(), "program started");
     let mut group = Group::of(&child);
     let mut outcome = Outcome::default();
     let mut errors = VecDeque::new();
