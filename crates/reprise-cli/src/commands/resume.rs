@@ -45,7 +45,7 @@ impl Resume {
         if self.explain {
             return explain(journal.as_ref(), row, printer).await;
         }
-        let telemetry = Telemetry::prepare(&self.watching)?;
+        let telemetry = Telemetry::prepare(&self.watching, printer)?;
         let plan = journal.plan(&row.id).await.map_err(hints::journal)?;
         let estate = inputs::estate(&plan.estate.path)?;
         unchanged("estate", &plan.estate, &estate.source)?;

@@ -51,7 +51,7 @@ pub struct Run {
 
 impl Run {
     pub async fn perform(self, global: &Global, printer: &Printer) -> Result<Exit, Failure> {
-        let telemetry = Telemetry::prepare(&self.watching)?;
+        let telemetry = Telemetry::prepare(&self.watching, printer)?;
         let prepared = match (&self.plan, &self.options) {
             (Some(path), _) => from_file(path, global, printer).await?,
             (None, Some(options)) => compile::from_options(options, global, printer).await?,

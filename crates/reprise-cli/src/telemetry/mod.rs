@@ -32,9 +32,9 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    pub fn prepare(watching: &Watching) -> Result<Self, Failure> {
+    pub fn prepare(watching: &Watching, printer: &Printer) -> Result<Self, Failure> {
         Ok(Self {
-            collector: Collector::find(watching.otlp.as_deref())?,
+            collector: Collector::find(watching.otlp.as_deref(), printer)?,
             port: Port::take(watching.metrics.as_deref())?,
         })
     }

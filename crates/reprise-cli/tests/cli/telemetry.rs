@@ -247,6 +247,21 @@ fn a_collector_that_is_away_or_silent_changes_nothing_but_one_warning() {
     }
 }
 
+#[test]
+fn an_address_that_makes_no_sense_is_refused_as_an_option_and_told_as_a_variable() {
+    let sandbox = sandbox();
+    let refused = run(&sandbox, "acme-eu", &["--otlp", "collector:4317"]);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    let mut arguments = vec!["run", "--confirm", "1", "--env-file", "secrets.env"];
+    arguments.extend(sandbox.options("acme-eu"));
+    let mut command = sandbox.command(&arguments);
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
+    let told = sandbox.ended(command);
+    assert_eq!(told.code, Some(5), "{told}");
+    let message = "spans are not exported: OTEL_EXPORTER_OTLP_ENDPOINT is neither";
+    assert!(told.stderr.contains(message), "{told}");
+}
+
 /// Reads standard error up to a line that holds `needle`, and gives that line.
 fn wait_for(child: &mut BufReader<impl Read>, needle: &str) -> String {
     let mut seen = String::new();

@@ -93,7 +93,10 @@ fn sites(fold: &Fold) -> [([(&'static str, String); 1], u32); 3] {
     }
     let all = u32::try_from(fold.plan().sites.len()).unwrap_or(u32::MAX);
     [
-        (one("state", "outstanding"), all - settled - failed),
+        (
+            one("state", "outstanding"),
+            all.saturating_sub(settled + failed),
+        ),
         (one("state", "settled"), settled),
         (one("state", "failed"), failed),
     ]
@@ -147,5 +150,93 @@ impl Collector for Gauges {
 impl fmt::Debug for Gauges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gauges").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use prometheus_client::encoding::text;
+    use prometheus_client::registry::Registry;
+    use reprise_model::{
+        AttemptEnd, AttemptId, Entry, Event, Outcome, RecoveryPoint, Seq, Timestamp,
+    };
+    use reprise_runner::Observer;
+    use reprise_sim::{Sample, plan};
+
+    use super::*;
+    use crate::args::Cli;
+    use crate::printer::Printer;
+
+    fn screen(plan: Arc<Plan>) -> Arc<Screen> {
+        let cli = Cli::try_parse_from(["reprise", "--log-format", "json", "runs"]).unwrap();
+        Screen::new(plan, Vec::new(), None, &Printer::new(&cli.global))
+    }
+
+    fn page(registry: &Registry) -> String {
+        let mut page = String::new();
+        text::encode(&mut page, registry).unwrap();
+        page
+    }
+
+    #[test]
+    fn a_measured_recovery_point_has_an_age_and_a_run_that_is_over_says_nothing() {
+        let plan = Arc::new(plan(Sample {
+            sites: 2,
+            shards: 1,
+            waves: 1,
+            gates: false,
+            halt_above: None,
+        }));
+        let screen = screen(plan.clone());
+        let mut registry = Registry::with_prefix("reprise");
+        registry.register_collector(Box::new(Gauges::new(&plan, &screen)));
+        let age = |page: &str| {
+            let mut lines = page.lines();
+            let line = lines.find(|line| line.starts_with("reprise_recovery_point_age_seconds{"));
+            line.map(str::to_owned)
+        };
+        assert_eq!(age(&page(&registry)), None);
+
+        let recovers = |task: &TaskIx| plan.step_of(*task).action == Action::Recover;
+        let task = plan.ixs().find(recovers).unwrap();
+        let attempt = AttemptId { task, number: 1 };
+        let t = plan.target_time.as_micros();
+        let outcome = Outcome {
+            recovery_point: Some(RecoveryPoint {
+                point: Timestamp::from_micros(t - 90_000_000),
+                last_before: None,
+                first_after: None,
+                basis: "a test".to_owned(),
+            }),
+            ..Outcome::default()
+        };
+        let end = AttemptEnd::Done(outcome);
+        let again = None;
+        let events = [
+            Event::Started { attempt },
+            Event::Ended {
+                attempt,
+                end,
+                again,
+            },
+        ];
+        let entries: Vec<_> = (0..)
+            .zip(events)
+            .map(|(seq, event)| Entry {
+                seq: Seq(seq),
+                at: plan.target_time,
+                event,
+            })
+            .collect();
+        screen.entries(&entries);
+        let shard = plan.shard_of(task).unwrap();
+        let expect = format!(
+            "reprise_recovery_point_age_seconds{{store=\"{}\",shard=\"{}\"}} 90.0",
+            shard.store, shard.shard
+        );
+        assert_eq!(age(&page(&registry)), Some(expect));
+        drop(screen);
+        assert_eq!(page(&registry), "# EOF\n");
     }
 }

@@ -28,9 +28,8 @@ use self::record::Recorder;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
-/// Spans that wait at most: some 16 MB, and ten seconds of a collector that
-/// is away at a thousand tasks a second.
-const QUEUE: usize = 16_384;
+/// Spans that wait at most: about a kilobyte and a half each.
+const QUEUE: usize = 8_192;
 
 /// How long the end of a run waits for the last spans to be sent.
 const FLUSH_FOR: Duration = Duration::from_secs(5);
@@ -58,11 +57,24 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// None unless the option or the environment names one.
-    pub fn find(option: Option<&str>) -> Result<Option<Self>, Failure> {
-        let Some(endpoint) = endpoint::find(option, |name| std::env::var(name).ok())? else {
-            return Ok(None);
-        };
+    /// None unless the option or the environment names one. A restore is not
+    /// refused for what happens to be in the environment: that is told, and
+    /// nothing is sent.
+    pub fn find(option: Option<&str>, printer: &Printer) -> Result<Option<Self>, Failure> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let found = endpoint::find(option, variable)
+            .and_then(|endpoint| endpoint.map(Self::of).transpose());
+        match found {
+            Err(failure) if option.is_none() => {
+                let message = format!("spans are not exported: {}", failure.message);
+                printer.warning(&message, failure.hints.first().map(String::as_str));
+                Ok(None)
+            }
+            found => found,
+        }
+    }
+
+    fn of(endpoint: String) -> Result<Self, Failure> {
         let tally = Arc::new(Tally::default());
         let client = Client::new(tally.clone())
             .map_err(|error| Failure::internal(format!("no client for OTLP: {error}")))?;
@@ -73,7 +85,7 @@ impl Collector {
             .build()
             .map_err(|_| endpoint::unusable())?;
         exporter.set_resource(&resource());
-        Ok(Some(Self { exporter, tally }))
+        Ok(Self { exporter, tally })
     }
 
     /// Starts to send; to be called once the run begins.
