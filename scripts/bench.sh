@@ -8,6 +8,7 @@ heading() { printf '\n== %s\n' "$*"; }
 
 "$cargo" build -q --release -p reprise-connectors --example slice_bench
 "$cargo" build -q --release -p reprise-journal --example append_bench
+"$cargo" build -q --release -p reprise-cli --bin reprise --example scale_bench
 examples="${CARGO_TARGET_DIR:-target}/release/examples"
 
 heading "a slice: restore against psql copy | psql copy, ${BENCH_ROWS:-400000} rows"
@@ -18,3 +19,6 @@ scripts/bench-batch.sh
 
 heading "the journal: events appended against bare inserts, as durable"
 "$examples/append_bench"
+
+heading "a million tasks: compile, run, kill, resume, status, report"
+"$examples/scale_bench"

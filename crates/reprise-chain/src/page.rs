@@ -88,18 +88,24 @@ pub fn conflict(run: &RunId, claim: &Claim, tip: Tip) -> JournalError {
     }
 }
 
-/// Follows a chain page by page, from the first.
+/// Follows a chain page by page, from the first to the run's own record. A
+/// page past the record is torn: whoever wrote it was never told that it is
+/// durable, so nothing depends on it, and it is left out.
 pub struct Chain<'a> {
     run: &'a RunId,
+    tip: Tip,
+    torn: u64,
     epoch: Epoch,
     next: Seq,
     head: Digest,
 }
 
 impl<'a> Chain<'a> {
-    pub fn start(run: &'a RunId) -> Self {
+    pub fn start(run: &'a RunId, tip: Tip) -> Self {
         Self {
             run,
+            tip,
+            torn: 0,
             epoch: Epoch(0),
             next: Seq(0),
             head: genesis(run),
@@ -109,6 +115,10 @@ impl<'a> Chain<'a> {
     /// Verifies the next page and returns its entries from `from` on. Pages
     /// wholly before `from` are hashed but not parsed.
     pub fn follow(&mut self, page: &Page, from: Seq) -> Result<Vec<Entry>, JournalError> {
+        if page.first >= self.tip.next {
+            self.torn += 1;
+            return Ok(Vec::new());
+        }
         if page.first != self.next {
             let what = format!("a page starts at entry {} instead", page.first.0);
             return Err(self.corrupt(self.next, what));
@@ -174,12 +184,14 @@ impl<'a> Chain<'a> {
         Verified {
             next: self.next,
             head: self.head,
+            torn: self.torn,
         }
     }
 
     /// Compares the end of the chain with the run's own row, so that pages
     /// missing from the end are noticed too.
-    pub fn finish(self, tip: Tip) -> Result<Verified, JournalError> {
+    pub fn finish(self) -> Result<Verified, JournalError> {
+        let tip = self.tip;
         if tip.next != self.next {
             let what = format!(
                 "the pages end before it, the run's record at {}",
@@ -196,6 +208,11 @@ impl<'a> Chain<'a> {
             return Err(self.corrupt(self.next, what));
         }
         Ok(self.verified())
+    }
+
+    /// The place is the next entry: the store cannot give its page.
+    pub fn broken(&self, what: impl Into<String>) -> JournalError {
+        self.corrupt(self.next, what.into())
     }
 
     fn corrupt(&self, seq: Seq, what: String) -> JournalError {

@@ -69,14 +69,14 @@ impl Tape {
     /// Hands the entries from `from` on to the sink, page by page, the chain
     /// verified from the first.
     pub fn read(&self, from: Seq, sink: Sink<'_>) -> Result<Verified, JournalError> {
-        let mut chain = Chain::start(&self.run);
+        let mut chain = Chain::start(&self.run, self.tip);
         for page in &self.pages {
             let entries = chain.follow(page, from)?;
             if !entries.is_empty() && sink(entries).is_break() {
                 return Ok(chain.verified());
             }
         }
-        chain.finish(self.tip)
+        chain.finish()
     }
 
     pub fn read_all(&self) -> Result<Vec<Entry>, JournalError> {
@@ -130,6 +130,13 @@ mod tests {
         let mut torn = compose(&tape.run, &claim, &entries(5..9), 0).unwrap();
         torn.body.truncate(20);
         tape.pages.push(Arc::new(torn));
+        let mut read = 0;
+        let mut sink = |entries: Vec<Entry>| {
+            read += entries.len();
+            ControlFlow::Continue(())
+        };
+        let verified = tape.read(Seq(0), &mut sink).unwrap();
+        assert_eq!((read, verified.next, verified.torn), (5, Seq(5), 1));
         assert_eq!(tape.mend(), 1);
         assert_eq!(tape, whole);
     }

@@ -1,8 +1,9 @@
 //! A run until it stops, new or taken up again, and what is said at its end.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use reprise_model::{Exit, Plan, RunEnd, RunId};
+use reprise_model::{Exit, Plan, RunEnd, RunId, Seq};
 use reprise_ports::Journal;
 use reprise_report::{Report, render};
 use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, World, execute};
@@ -14,6 +15,7 @@ use crate::screen::Screen;
 use crate::signals::Listener;
 use crate::state::{self, History};
 use crate::telemetry::Telemetry;
+use crate::{inputs, summary};
 
 pub struct Job {
     pub run: RunId,
@@ -34,12 +36,12 @@ pub async fn perform(mut job: Job, printer: &Printer) -> Result<Exit, Failure> {
     let listener = Listener::start(signals.clone(), printer)
         .map_err(|error| Failure::internal(format!("signals cannot be listened to: {error}")))?;
     let telemetry = std::mem::take(&mut job.telemetry);
-    let ended = drive(&job, telemetry, signals, printer).await;
+    let (ended, screen) = drive(&job, telemetry, signals, printer).await;
     job.world.close().await;
     let again = resume_command(&job);
     match ended {
         Ok(end) => {
-            let report = report(&job).await?;
+            let report = report(&job, &screen).await?;
             printer.data(&report, || render::text(&report));
             outstanding(&report, &job, printer);
             let exit = reprise_report::exit(&report);
@@ -66,13 +68,14 @@ async fn drive(
     telemetry: Telemetry,
     signals: Signals,
     printer: &Printer,
-) -> Result<RunEnd, RunError> {
+) -> (Result<RunEnd, RunError>, Arc<Screen>) {
     let mut watch = telemetry.watch(&job.run, &job.plan, printer);
     let journal = watch.meter(job.journal.clone());
     let watchers = std::mem::take(&mut watch.displays);
     let screen = Screen::new(job.plan.clone(), watchers, watch.tree.take(), printer);
     let served = watch.serve(&screen, printer);
     let ticker = screen.keep_fresh();
+    let keeper = summary::keep(job.run.clone(), job.journal.clone(), screen.clone());
     let ended = execute(Execution {
         run: job.run.clone(),
         plan: job.plan.clone(),
@@ -86,12 +89,25 @@ async fn drive(
     })
     .await;
     ticker.abort();
+    keeper.abort();
+    // A write that was under way is over before the last one.
+    let _ = keeper.await;
     screen.finish();
+    summary::write(&job.run, job.journal.as_ref(), &screen, inputs::now()).await;
     served.finish(printer).await;
-    ended
+    (ended, screen)
 }
 
-async fn report(job: &Job) -> Result<Report, Failure> {
+/// From what the screen has seen, once the journal is found to hold just that
+/// and to be whole.
+async fn report(job: &Job, screen: &Screen) -> Result<Report, Failure> {
+    let mut unread = |_| ControlFlow::Continue(());
+    let past_all = Seq(u64::MAX);
+    let verified = job.journal.read(&job.run, past_all, &mut unread).await;
+    let verified = verified.map_err(hints::journal)?;
+    if let Some(report) = screen.report(&job.run, verified) {
+        return Ok(report);
+    }
     let row = state::row(job.journal.as_ref(), Some(job.run.as_str())).await?;
     let history = History::read(job.journal.as_ref(), row).await?;
     Ok(history.fold.report(&job.run, Some(history.head)))

@@ -3,7 +3,7 @@
 //! One file per command under `commands/`; its doc comment is the manual.
 //! What several commands share: `inputs` (files people write), `survey` and
 //! `compile` (from options to a plan), `lessons` (what earlier runs took), `execute` (a run until it stops),
-//! `state` (the journal). `printer` alone writes to the terminal, and `hints`
+//! `state` (the journal), `summary` (how a run stands, kept beside it). `printer` alone writes to the terminal, and `hints`
 //! alone turns the errors of the inner crates into messages.
 
 mod args;
@@ -20,6 +20,7 @@ mod printer;
 mod screen;
 mod signals;
 mod state;
+mod summary;
 mod survey;
 mod telemetry;
 

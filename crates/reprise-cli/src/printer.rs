@@ -97,6 +97,17 @@ impl Printer {
         }
     }
 
+    /// The end of a journal was torn: harmless, and good to know.
+    pub fn torn(&self, pages: u64) {
+        let what = format!(
+            "the end of the journal is torn: {pages} of its last pages were never \
+             acknowledged and are left out"
+        );
+        let hint = "nothing that follows from them was done; `reprise resume` goes on from \
+                    what was acknowledged";
+        self.warning(&what, Some(hint));
+    }
+
     pub fn hint(&self, hint: &str) {
         if self.logs {
             tracing::info!(hint, "what to do next");

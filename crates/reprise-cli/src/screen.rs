@@ -1,12 +1,12 @@
 //! The runner's observer: hands what it sees to the report crate's displays.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressDrawTarget;
-use reprise_model::{AttemptId, Entry, Plan};
-use reprise_ports::Progress;
-use reprise_report::{Bars, Display, Fold, Lines, Monitor};
+use reprise_model::{AttemptId, Entry, Epoch, Plan, RunId, Seq, Timestamp};
+use reprise_ports::{Progress, Summary, Verified};
+use reprise_report::{Bars, Display, Fold, Lines, Monitor, Report};
 use reprise_runner::{Clock, Observer};
 
 use crate::printer::Printer;
@@ -14,10 +14,13 @@ use crate::telemetry::Tree;
 
 /// How often the screen is drawn anew.
 const REFRESH_EVERY: Duration = Duration::from_millis(250);
+/// Drawing takes at most this share of the time, however large the run is.
+const SHARE: u32 = 20;
 
 pub struct Screen {
     monitor: Mutex<Monitor>,
     tree: Option<Arc<Tree>>,
+    printer: Printer,
 }
 
 impl Screen {
@@ -38,6 +41,7 @@ impl Screen {
         Arc::new(Self {
             monitor: Mutex::new(Monitor::new(plan, displays)),
             tree,
+            printer: printer.clone(),
         })
     }
 
@@ -51,12 +55,34 @@ impl Screen {
         let screen = self.clone();
         let clock = Clock::start();
         tokio::spawn(async move {
-            let mut timer = tokio::time::interval(REFRESH_EVERY);
             loop {
-                timer.tick().await;
+                let begun = Instant::now();
                 screen.lock().refresh(clock.now());
+                tokio::time::sleep(REFRESH_EVERY.max(begun.elapsed() * SHARE)).await;
             }
         })
+    }
+
+    /// How the run stands, for whoever asks from elsewhere; absent before a
+    /// coordinator has it.
+    pub fn summary(&self, run: &RunId, now: Timestamp) -> Option<(Epoch, Summary)> {
+        let monitor = self.lock();
+        let fold = monitor.fold();
+        let epoch = fold.owner()?.epoch;
+        let (next, status) = (Seq(fold.entries()), fold.status(run, now));
+        drop(monitor);
+        let body = serde_json::to_string(&status.cut_short()).expect("a status is plain data");
+        let at = now;
+        Some((epoch, Summary { next, at, body }))
+    }
+
+    /// The report of the entries up to `next`; absent when it is not those
+    /// that were seen.
+    pub fn report(&self, run: &RunId, verified: Verified) -> Option<Report> {
+        let monitor = self.lock();
+        let fold = monitor.fold();
+        let all = fold.entries() == verified.next.0;
+        all.then(|| fold.report(run, Some(verified.head)))
     }
 
     pub fn finish(&self) {
@@ -77,6 +103,10 @@ impl Observer for Screen {
     /// What has been before is recalled and not told again.
     fn history(&self, entries: Vec<Entry>) {
         self.lock().recall(&entries);
+    }
+
+    fn torn(&self, pages: u64) {
+        self.printer.torn(pages);
     }
 
     fn progress(&self, attempt: AttemptId, progress: &Progress) {

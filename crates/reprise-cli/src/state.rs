@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use reprise_engine::{Engine, Options, Replay};
 use reprise_model::{Digest, Entry, Exit, RunId, Seq};
-use reprise_ports::{Journal, OwnerState, RunRow};
+use reprise_ports::{Journal, OwnerState, RunRow, Verified};
 use reprise_report::Fold;
 use reprise_runner::RunError;
 
@@ -73,6 +73,8 @@ pub struct History {
     pub row: RunRow,
     pub fold: Fold,
     pub head: Digest,
+    /// Pages at the end that were left out.
+    pub torn: u64,
 }
 
 impl History {
@@ -86,8 +88,13 @@ impl History {
             ControlFlow::Continue(())
         };
         let read = journal.read(&row.id, Seq(0), &mut sink).await;
-        let head = read.map_err(hints::journal)?.head;
-        Ok(Self { row, fold, head })
+        let Verified { head, torn, .. } = read.map_err(hints::journal)?;
+        Ok(Self {
+            row,
+            fold,
+            head,
+            torn,
+        })
     }
 
     pub fn is_alive(&self) -> bool {

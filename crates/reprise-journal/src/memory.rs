@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use reprise_chain::Tape;
-use reprise_model::{Command, Digest, Entry, Owner, Plan, RunId, Seq, Timestamp};
-use reprise_ports::{Claim, Journal, JournalError, NewRun, OwnerState, RunRow, Sink, Verified};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_ports::{
+    Claim, Journal, JournalError, NewRun, OwnerState, RunRow, Sink, Summarised, Summary, Verified,
+};
 
 /// One coordinator's handle. Dropping it is that coordinator's death: its
 /// claims are free again.
@@ -21,6 +23,7 @@ struct Run {
     row: RunRow,
     plan: Plan,
     tape: Tape,
+    summary: Option<Summary>,
     holder: Option<Holder>,
 }
 
@@ -96,6 +99,7 @@ impl Journal for MemoryJournal {
             row: crate::row_of(run),
             plan: run.plan.clone(),
             tape: Tape::new(run.id.clone()),
+            summary: None,
             holder: None,
         };
         runs.insert(run.id.clone(), created);
@@ -176,8 +180,38 @@ impl Journal for MemoryJournal {
         tape.read(from, sink)
     }
 
+    async fn cut_torn(&self, run: &RunId, claim: &Claim) -> Result<u64, JournalError> {
+        self.with(run, |found| {
+            let ours = (found.tape.tip.epoch, found.tape.tip.next) == (claim.epoch, claim.next);
+            Ok(if ours { found.tape.mend() as u64 } else { 0 })
+        })
+    }
+
     async fn head(&self, run: &RunId) -> Result<Digest, JournalError> {
         self.with(run, |run| Ok(run.tape.tip.head))
+    }
+
+    async fn summarise(
+        &self,
+        run: &RunId,
+        epoch: Epoch,
+        summary: &Summary,
+    ) -> Result<(), JournalError> {
+        self.with(run, |run| {
+            if run.tape.tip.epoch == epoch {
+                run.summary = Some(summary.clone());
+            }
+            Ok(())
+        })
+    }
+
+    async fn summary(&self, run: &RunId) -> Result<Summarised, JournalError> {
+        self.with(run, |run| {
+            Ok(Summarised {
+                journal_at: run.tape.tip.next,
+                summary: run.summary.clone(),
+            })
+        })
     }
 
     async fn post(

@@ -1,7 +1,7 @@
 //! Rows as the queries of both databases return them, and what they mean.
 
 use reprise_model::{Command, Digest, Epoch, Owner, Plan, RunId, Seq, Timestamp};
-use reprise_ports::{JournalError, OwnerState, RunRow};
+use reprise_ports::{JournalError, OwnerState, RunRow, Summarised, Summary};
 use sqlx::FromRow;
 
 use reprise_chain::{Page, Tip, corrupt};
@@ -65,6 +65,32 @@ impl PlanRecord {
             let what = format!("the stored plan cannot be parsed: {error}");
             corrupt(run, start, what)
         })
+    }
+}
+
+/// `select_summary.sql`: the run's own record, and its summary where it has one.
+#[derive(FromRow)]
+pub(crate) struct SummaryRecord {
+    journal_at: i64,
+    next_seq: Option<i64>,
+    at_us: Option<i64>,
+    body: Option<String>,
+}
+
+impl SummaryRecord {
+    pub(crate) fn read(self) -> Summarised {
+        let summary = match (self.next_seq, self.at_us, self.body) {
+            (Some(next), Some(at), Some(body)) => Some(Summary {
+                next: Seq(next.cast_unsigned()),
+                at: Timestamp::from_micros(at),
+                body,
+            }),
+            _ => None,
+        };
+        Summarised {
+            journal_at: Seq(self.journal_at.cast_unsigned()),
+            summary,
+        }
     }
 }
 

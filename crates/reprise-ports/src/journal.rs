@@ -59,6 +59,27 @@ pub struct Verified {
     pub next: Seq,
     /// The chain's digest up to there.
     pub head: Digest,
+    /// Pages past the run's own record, which were left out: their append was
+    /// never answered, so nothing that follows from them was ever done. See [`Journal::cut_torn`].
+    pub torn: u64,
+}
+
+/// How a run stood at some moment, for people to see. Made by the run's own
+/// coordinator, derived from the entries before `next`, and never a ground
+/// for any decision: only the entries are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Summary {
+    pub next: Seq,
+    pub at: Timestamp,
+    /// What whoever shows it has put in.
+    pub body: String,
+}
+
+/// A run's newest summary, and the seq that its journal has come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Summarised {
+    pub journal_at: Seq,
+    pub summary: Option<Summary>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -130,8 +151,26 @@ pub trait Journal: Send + Sync {
         Ok(all)
     }
 
+    /// Removes pages past the run's own record, so that an append finds their
+    /// places free. Only for a claim under which the journal was read and
+    /// found whole up to `claim.next`: a record that is itself wrong would
+    /// take good pages with it. Returns how many there were.
+    async fn cut_torn(&self, run: &RunId, claim: &Claim) -> Result<u64, JournalError>;
+
     /// The digest of the whole chain as it stands.
     async fn head(&self, run: &RunId) -> Result<Digest, JournalError>;
+
+    /// Replaces the run's summary; does nothing once another coordinator has
+    /// taken the run over.
+    async fn summarise(
+        &self,
+        run: &RunId,
+        epoch: Epoch,
+        summary: &Summary,
+    ) -> Result<(), JournalError>;
+
+    /// The newest summary, read without the entries.
+    async fn summary(&self, run: &RunId) -> Result<Summarised, JournalError>;
 
     /// Puts an operator's command into the run's inbox.
     async fn post(

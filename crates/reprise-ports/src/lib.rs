@@ -7,4 +7,6 @@ pub use connector::{
     Call, CallSite, Connector, Context, Estimate, Finding, Inspect, Inspection, Level, Probe,
     Progress, SiteRow,
 };
-pub use journal::{Claim, Journal, JournalError, NewRun, OwnerState, RunRow, Sink, Verified};
+pub use journal::{
+    Claim, Journal, JournalError, NewRun, OwnerState, RunRow, Sink, Summarised, Summary, Verified,
+};

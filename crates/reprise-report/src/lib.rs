@@ -34,4 +34,4 @@ pub use report::{
     REPORT_VERSION, Report, SiteReport, SiteState, StoreReport, TaskCounts, Totals, Validation,
 };
 pub use spans::{Span, SpanEnd, SpanId, SpanSink, SpanStatus, Spans, Subject};
-pub use status::{RunningTask, STATUS_VERSION, Status, WaveStatus};
+pub use status::{RunningTask, STATUS_VERSION, Status, Unlisted, WaveStatus};

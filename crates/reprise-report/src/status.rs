@@ -30,9 +30,24 @@ pub struct Status {
     pub bytes: u64,
     pub running: Vec<RunningTask>,
     pub gates: Vec<OpenGate>,
+    /// Running tasks and gates that were left out of a list cut short.
+    #[serde(default, skip_serializing_if = "Unlisted::is_none")]
+    pub unlisted: Unlisted,
     /// What the run waits for, in words.
     pub waits_for: Vec<String>,
     pub estimate: Option<Estimate>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Unlisted {
+    pub running: usize,
+    pub gates: usize,
+}
+
+impl Unlisted {
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -81,6 +96,7 @@ impl Fold {
             bytes: moved.bytes,
             running: self.under_way().map(|task| running(self, task)).collect(),
             gates: crate::report::open_gates(self),
+            unlisted: Unlisted::default(),
             waits_for: waits_for(self),
             estimate: Estimate::of(self, now).filter(|_| self.run_state() == RunState::Running),
         }
@@ -120,14 +136,23 @@ fn waits_for(fold: &Fold) -> Vec<String> {
     if gates > 0 {
         waits.push(format!("an answer at {}", format::plural(gates, "gate")));
     }
-    let retries = fold.plan().ixs().filter_map(|task| fold.record(task).again);
-    if let Some(next) = retries.min() {
+    if let Some(next) = fold.next_retry() {
         waits.push(format!("the next try of a failed attempt, at {next}"));
     }
     waits
 }
 
 impl Status {
+    /// With lists of bounded length, for a place where a small value is wanted
+    /// however large the run is. Its text is the same.
+    pub fn cut_short(mut self) -> Self {
+        self.unlisted.running += self.running.len().saturating_sub(LISTED);
+        self.running.truncate(LISTED);
+        self.unlisted.gates += self.gates.len().saturating_sub(LISTED);
+        self.gates.truncate(LISTED);
+        self
+    }
+
     /// Plain text; bounded, however large the run is.
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -193,7 +218,7 @@ impl Status {
                 phase.unwrap_or_default()
             )?;
         }
-        more(out, self.running.len())?;
+        more(out, self.running.len() + self.unlisted.running)?;
         if !self.waits_for.is_empty() {
             writeln!(out, "waits for")?;
         }
@@ -204,7 +229,7 @@ impl Status {
             let role = gate.role.as_ref().map(|role| format!("  ({role})"));
             writeln!(out, "  gate {}{}", gate.task, role.unwrap_or_default())?;
         }
-        more(out, self.gates.len())
+        more(out, self.gates.len() + self.unlisted.gates)
     }
 }
 

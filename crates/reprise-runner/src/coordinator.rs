@@ -149,7 +149,7 @@ impl Coordinator {
         };
         let journal = &execution.journal;
         let mut sink = |entries| past.take(entries);
-        journal.read(run, Seq(0), &mut sink).await?;
+        let verified = journal.read(run, Seq(0), &mut sink).await?;
         let unreadable = |source| RunError::Replay {
             run: run.clone(),
             source,
@@ -160,17 +160,21 @@ impl Coordinator {
             fault,
             ..
         } = past;
+        fault.map_or(Ok(()), Err).map_err(unreadable)?;
+        if verified.torn > 0 {
+            // Only now: a record that is itself wrong would take good pages along.
+            let pages = journal.cut_torn(run, &claim).await?;
+            tracing::warn!(%run, pages, "the end of the journal was torn and is cut");
+            execution.observer.torn(pages);
+        }
         let engine = if replay.is_empty() {
-            fault.map_or(Ok(()), Err).map_err(unreadable)?;
             let (engine, created) = replay.create(clock.now());
             let first = [created];
             journal.append(run, &mut claim, &first).await?;
             execution.observer.entries(&first);
             engine
         } else {
-            fault
-                .map_or_else(|| replay.finish(), Err)
-                .map_err(unreadable)?
+            replay.finish().map_err(unreadable)?
         };
         let (outbox, incoming) = mpsc::unbounded_channel();
         Ok(Self {

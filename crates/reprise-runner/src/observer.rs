@@ -15,6 +15,10 @@ pub trait Observer: Send + Sync {
         self.entries(&entries);
     }
 
+    /// The journal's end was torn: pages that no writer was told to be durable
+    /// have been cut.
+    fn torn(&self, _pages: u64) {}
+
     /// How far an attempt is. May be thinned out.
     fn progress(&self, attempt: AttemptId, progress: &Progress);
 

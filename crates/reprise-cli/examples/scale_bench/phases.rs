@@ -98,7 +98,7 @@ async fn run(stage: &Stage, parts: u64) -> Outcome<()> {
     let journal = open(stage).await?;
     let plan = Arc::new(journal.plan(&stage.run()).await?);
     let watch = Watch {
-        monitor: Mutex::new(Monitor::new(plan.clone(), None)),
+        monitor: Mutex::new(Monitor::new(plan.clone(), Vec::new())),
         ended: AtomicU64::new(0),
         enough: match plan.tasks.len() as u64 / parts {
             0 => u64::MAX,

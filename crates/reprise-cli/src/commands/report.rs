@@ -35,6 +35,9 @@ impl ReportCommand {
         let journal = state::open_existing(&global.state).await?;
         let row = state::row(journal.as_ref(), self.run.as_deref()).await?;
         let history = History::read(journal.as_ref(), row).await?;
+        if history.torn > 0 {
+            printer.torn(history.torn);
+        }
         let report = history.fold.report(&history.row.id, Some(history.head));
         match &self.html {
             Some(path) => {

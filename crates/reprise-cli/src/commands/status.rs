@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use reprise_model::{Exit, Owner};
+use reprise_model::{Exit, Owner, Timestamp};
 use reprise_ports::{Journal, OwnerState};
 use reprise_report::RunState;
 use serde::Serialize;
@@ -9,9 +9,10 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::execute::state_flag;
 use crate::failure::Failure;
-use crate::inputs;
 use crate::printer::Printer;
 use crate::state::{self, History};
+use crate::summary::{self, Noted};
+use crate::{hints, inputs};
 
 /// Show how a run stands: waves, what runs, what it waits for
 ///
@@ -40,6 +41,9 @@ struct Owned {
     status: reprise_report::Status,
     /// The coordinator that is alive right now.
     owner: Option<Owner>,
+    /// When the coordinator said so; absent when it is what the journal says
+    /// to its last entry.
+    as_of: Option<Timestamp>,
 }
 
 impl Status {
@@ -47,7 +51,7 @@ impl Status {
         let journal = state::open_existing(&global.state).await?;
         let mut shown = String::new();
         loop {
-            let owned = look(journal.as_ref(), self.run.as_deref()).await?;
+            let owned = look(journal.as_ref(), self.run.as_deref(), global, printer).await?;
             let text = text(&owned, &global.state);
             if text != shown {
                 printer.data(&owned, || text.clone());
@@ -61,22 +65,47 @@ impl Status {
     }
 }
 
-async fn look(journal: &dyn Journal, run: Option<&str>) -> Result<Owned, Failure> {
+/// From the summary where that says enough; else the journal is folded.
+async fn look(
+    journal: &dyn Journal,
+    run: Option<&str>,
+    global: &Global,
+    printer: &Printer,
+) -> Result<Owned, Failure> {
     let row = state::row(journal, run).await?;
-    let history = History::read(journal, row).await?;
-    let status = history.fold.status(&history.row.id, inputs::now());
+    let now = inputs::now();
+    let noted = summary::read(journal, &row, now).await;
+    // Lists may be cut short in it, and JSON is promised whole.
+    let whole = |noted: &Noted| !global.json || noted.status.unlisted.is_none();
+    let noted = noted.map_err(hints::journal)?.filter(whole);
+    let owner = match &row.owner {
+        OwnerState::Alive(owner) => Some(owner.clone()),
+        OwnerState::Free => None,
+    };
+    let (status, as_of) = match noted {
+        Some(noted) => (noted.status, noted.as_of),
+        None => {
+            let history = History::read(journal, row).await?;
+            if history.torn > 0 {
+                printer.torn(history.torn);
+            }
+            (history.fold.status(&history.row.id, now), None)
+        }
+    };
     Ok(Owned {
         status,
-        owner: match history.row.owner {
-            OwnerState::Alive(owner) => Some(owner),
-            OwnerState::Free => None,
-        },
+        owner,
+        as_of,
     })
 }
 
 fn text(owned: &Owned, state: &str) -> String {
     let mut text = owned.status.text();
     let run = &owned.status.run;
+    if let Some(at) = owned.as_of {
+        let age = inputs::now().seconds_since(at).max(0.0);
+        text.push_str(&format!("as of\n  {age:.1} s ago\n"));
+    }
     match (&owned.owner, owned.status.state) {
         (Some(owner), _) => {
             text.push_str(&format!(

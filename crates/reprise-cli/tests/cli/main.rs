@@ -5,6 +5,7 @@ mod collector;
 mod exposition;
 mod files;
 mod help;
+mod journal;
 mod refusals;
 mod resume;
 mod runs;

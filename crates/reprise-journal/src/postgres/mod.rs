@@ -13,13 +13,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use reprise_model::{Command, Digest, Entry, Owner, Plan, RunId, Seq, Timestamp};
-use reprise_ports::{Claim, Journal, JournalError, NewRun, RunRow, Sink, Verified};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_ports::{
+    Claim, Journal, JournalError, NewRun, RunRow, Sink, Summarised, Summary, Verified,
+};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, PgPool, query, query_as, query_scalar};
 use tokio::sync::Mutex;
 
-use crate::rows::{CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, TipRecord};
+use crate::rows::{
+    CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, SummaryRecord, TipRecord,
+};
 use held::{Held, lock_key};
 use reprise_chain::{Chain, Tip, compose, conflict, genesis};
 
@@ -244,7 +248,7 @@ impl Journal for PostgresJournal {
         let begin = "begin transaction isolation level repeatable read, read only";
         let mut snapshot = self.pool.begin_with(begin).await.map_err(fault)?;
         let tip = self.tip_on(run, &mut snapshot).await?;
-        let mut chain = Chain::start(run);
+        let mut chain = Chain::start(run, tip);
         {
             let mut pages = query_as::<_, PageRecord>(include_str!("queries/select_pages.sql"))
                 .bind(run.as_str())
@@ -257,11 +261,50 @@ impl Journal for PostgresJournal {
             }
         }
         snapshot.commit().await.map_err(fault)?;
-        chain.finish(tip)
+        chain.finish()
+    }
+
+    async fn cut_torn(&self, run: &RunId, claim: &Claim) -> Result<u64, JournalError> {
+        let cut = query(include_str!("queries/cut_torn.sql"))
+            .bind(run.as_str())
+            .bind(claim.epoch.0.cast_signed())
+            .bind(claim.next.0.cast_signed())
+            .execute(&self.pool)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        Ok(cut.rows_affected())
     }
 
     async fn head(&self, run: &RunId) -> Result<Digest, JournalError> {
         Ok(self.tip(run).await?.head)
+    }
+
+    async fn summarise(
+        &self,
+        run: &RunId,
+        epoch: Epoch,
+        summary: &Summary,
+    ) -> Result<(), JournalError> {
+        query(include_str!("queries/upsert_summary.sql"))
+            .bind(run.as_str())
+            .bind(epoch.0.cast_signed())
+            .bind(summary.next.0.cast_signed())
+            .bind(summary.at.as_micros())
+            .bind(&summary.body)
+            .execute(&self.pool)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        Ok(())
+    }
+
+    async fn summary(&self, run: &RunId) -> Result<Summarised, JournalError> {
+        let record: Option<SummaryRecord> = query_as(include_str!("queries/select_summary.sql"))
+            .bind(run.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        let record = record.ok_or_else(|| JournalError::NoSuchRun(run.clone()))?;
+        Ok(record.read())
     }
 
     async fn post(

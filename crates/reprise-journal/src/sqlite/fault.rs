@@ -20,13 +20,18 @@ pub(super) fn of_file(place: &str, error: &io::Error) -> JournalError {
     unusable(place, format!("it cannot be opened or created: {error}"))
 }
 
+fn primary(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error()?.code()?;
+    Some(code.parse::<u32>().ok()? & 0xff)
+}
+
+/// What is stored can no longer be read, and trying again will not help.
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    matches!(primary(error), Some(code::CORRUPT | code::NOTADB))
+}
+
 pub(super) fn of_sqlx(place: &str, error: &sqlx::Error) -> JournalError {
-    let primary = error
-        .as_database_error()
-        .and_then(|e| e.code())
-        .and_then(|code| code.parse::<u32>().ok())
-        .map(|extended| extended & 0xff);
-    let meaning = match primary {
+    let meaning = match primary(error) {
         Some(code::BUSY) => "another process has been writing to it for too long",
         Some(code::READONLY) => "it, or its folder, is read-only",
         Some(code::IOERR) => "the disk or file system reports an error",

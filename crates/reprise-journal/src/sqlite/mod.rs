@@ -13,11 +13,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use reprise_model::{Command, Digest, Entry, Owner, Plan, RunId, Seq, Timestamp};
-use reprise_ports::{Claim, Journal, JournalError, NewRun, RunRow, Sink, Verified};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_ports::{
+    Claim, Journal, JournalError, NewRun, RunRow, Sink, Summarised, Summary, Verified,
+};
 use sqlx::{Connection, SqliteConnection, SqlitePool, query, query_as, query_scalar};
 
-use crate::rows::{CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, TipRecord};
+use crate::rows::{
+    CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, SummaryRecord, TipRecord,
+};
 use connect::Identity;
 use lock::RunLock;
 use reprise_chain::{Chain, Page, Tip, compose, conflict, genesis};
@@ -281,12 +285,18 @@ impl Journal for SqliteJournal {
         let fault = |error| self.fault(&error);
         let mut snapshot = self.readers.begin().await.map_err(fault)?;
         let tip = self.tip_on(run, &mut snapshot).await?;
-        let mut chain = Chain::start(run);
+        let mut chain = Chain::start(run, tip);
         {
             let mut pages = query_as::<_, PageRecord>(include_str!("queries/select_pages.sql"))
                 .bind(run.as_str())
                 .fetch(&mut *snapshot);
-            while let Some(record) = pages.try_next().await.map_err(fault)? {
+            loop {
+                let next = pages.try_next().await;
+                let next = next.map_err(|error| match fault::is_damage(&error) {
+                    true => chain.broken(fault::of_sqlx(&self.place, &error).to_string()),
+                    false => fault(error),
+                });
+                let Some(record) = next? else { break };
                 let entries = chain.follow(&record.read(run)?, from)?;
                 if !entries.is_empty() && sink(entries).is_break() {
                     return Ok(chain.verified());
@@ -294,11 +304,52 @@ impl Journal for SqliteJournal {
             }
         }
         snapshot.commit().await.map_err(fault)?;
-        chain.finish(tip)
+        chain.finish()
+    }
+
+    async fn cut_torn(&self, run: &RunId, claim: &Claim) -> Result<u64, JournalError> {
+        let mut writer = self.writer.lock().await;
+        let cut = query(include_str!("queries/cut_torn.sql"))
+            .bind(run.as_str())
+            .bind(claim.epoch.0.cast_signed())
+            .bind(claim.next.0.cast_signed())
+            .execute(&mut writer.connection)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        Ok(cut.rows_affected())
     }
 
     async fn head(&self, run: &RunId) -> Result<Digest, JournalError> {
         Ok(self.tip(run).await?.head)
+    }
+
+    async fn summarise(
+        &self,
+        run: &RunId,
+        epoch: Epoch,
+        summary: &Summary,
+    ) -> Result<(), JournalError> {
+        let mut writer = self.writer.lock().await;
+        query(include_str!("queries/upsert_summary.sql"))
+            .bind(run.as_str())
+            .bind(epoch.0.cast_signed())
+            .bind(summary.next.0.cast_signed())
+            .bind(summary.at.as_micros())
+            .bind(&summary.body)
+            .execute(&mut writer.connection)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        Ok(())
+    }
+
+    async fn summary(&self, run: &RunId) -> Result<Summarised, JournalError> {
+        let record: Option<SummaryRecord> = query_as(include_str!("queries/select_summary.sql"))
+            .bind(run.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        let record = record.ok_or_else(|| JournalError::NoSuchRun(run.clone()))?;
+        Ok(record.read())
     }
 
     async fn post(

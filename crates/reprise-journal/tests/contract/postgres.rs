@@ -1,6 +1,8 @@
 //! PostgreSQL: the contract on a private server, and the loss of the
 //! connection that a claim lives on.
 
+use std::ops::ControlFlow;
+
 use futures::FutureExt;
 use reprise_model::{Epoch, Seq};
 use reprise_pgserver::{
@@ -139,6 +141,30 @@ async fn damage_is_named_with_its_place(url: &str) {
         matches!(&read, Err(JournalError::Corrupt { seq: Seq(3), .. })),
         "{read:?}"
     );
+    // Whole again, and a page past the run's own record.
+    raw.execute(
+        "update reprise.pages set body = replace(body, '\"number\":2', '\"number\":1') \
+         where run = 'damage'",
+    )
+    .await
+    .unwrap();
+    raw.execute(
+        "insert into reprise.pages (run, first_seq, last_seq, epoch, hash, body) \
+         select run, 6, 8, epoch, hash, left(body, 20) \
+         from reprise.pages where run = 'damage' and first_seq = 3",
+    )
+    .await
+    .unwrap();
+    let mut nothing = |_| ControlFlow::Continue(());
+    let verified = journal.read(&run, Seq(0), &mut nothing).await.unwrap();
+    assert_eq!((verified.next, verified.torn), (Seq(6), 1));
+    journal.release(&run, &claim).await;
+    let mut claim = journal.claim(&run, &owner(2)).await.unwrap();
+    assert_eq!(journal.cut_torn(&run, &claim).await.unwrap(), 1);
+    let page = entries(6..7);
+    journal.append(&run, &mut claim, &page).await.unwrap();
+    let verified = journal.read(&run, Seq(0), &mut nothing).await.unwrap();
+    assert_eq!((verified.next, verified.torn), (Seq(7), 0));
 }
 
 async fn only_a_breaking_future_is_refused(url: &str) {
@@ -162,7 +188,7 @@ async fn only_a_breaking_future_is_refused(url: &str) {
             opened,
             Err(JournalError::Newer {
                 found: 900,
-                known: 1
+                known: 2
             })
         ),
         "{opened:?}"

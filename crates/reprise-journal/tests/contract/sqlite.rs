@@ -1,6 +1,7 @@
 //! What is particular to SQLite: files, rights, damage, versions.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
@@ -143,6 +144,106 @@ async fn every_kind_of_damage_is_named_with_its_place() {
         "the run's record",
     )
     .await;
+}
+
+/// A page past the run's own record: its append was never answered.
+#[tokio::test]
+async fn a_torn_tail_is_left_out_and_can_be_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let run = filled(&path).await;
+    let torn = "insert into pages (run, first_seq, last_seq, epoch, hash, body)
+                select run, 30, 39, epoch, hash, substr(body, 1, 50)
+                from pages where first_seq = 20";
+    raw(&path).await.execute(torn).await.unwrap();
+    let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    let mut nothing = |_| ControlFlow::Continue(());
+    let verified = journal.read(&run, Seq(0), &mut nothing).await.unwrap();
+    assert_eq!((verified.next, verified.torn), (Seq(30), 1));
+    assert_eq!(
+        journal.read_all(&run, Seq(0)).await.unwrap(),
+        entries(0..30)
+    );
+    let mut claim = journal.claim(&run, &owner(2)).await.unwrap();
+    assert_eq!((claim.next, claim.head), (Seq(30), verified.head));
+    assert_eq!(journal.cut_torn(&run, &claim).await.unwrap(), 1);
+    let page = entries(30..31);
+    journal.append(&run, &mut claim, &page).await.unwrap();
+    let verified = journal.read(&run, Seq(0), &mut nothing).await.unwrap();
+    assert_eq!((verified.next, verified.torn), (Seq(31), 0));
+}
+
+/// Pages that the run's record vouches for are never cut, whatever is left of them.
+#[tokio::test]
+async fn a_page_within_the_record_is_never_taken_for_a_torn_tail() {
+    let damages = [
+        "update pages set body = substr(body, 1, 50) where first_seq = 20",
+        "update pages set body = '' where first_seq = 20",
+        "update pages set last_seq = 35 where first_seq = 20",
+        "delete from pages where first_seq = 20",
+        "delete from pages",
+        "update pages set first_seq = 31 where first_seq = 20",
+    ];
+    for damage in damages {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let run = filled(&path).await;
+        raw(&path).await.execute(damage).await.unwrap();
+        let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+        for _ in 0..2 {
+            let read = journal.read_all(&run, Seq(0)).await;
+            assert!(
+                matches!(read, Err(JournalError::Corrupt { .. })),
+                "{damage}: {read:?}"
+            );
+            // A claim must not make it look whole.
+            let claim = journal.claim(&run, &owner(2)).await.unwrap();
+            journal.release(&run, &claim).await;
+        }
+    }
+}
+
+/// Wherever the file is cut short or overwritten: refused with its name when
+/// it is opened, or with run and entry when it is read, or nothing of the
+/// journal was lost. Never fewer entries than there were.
+#[tokio::test]
+async fn a_damaged_file_is_never_read_as_a_shorter_journal() {
+    const BLOCK: usize = 16_384;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let run = filled(&path).await;
+    let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    let mut claim = journal.claim(&run, &owner(2)).await.unwrap();
+    let large = entries(30..3_000);
+    journal.append(&run, &mut claim, &large).await.unwrap();
+    drop(journal);
+    let mut connection = raw(&path).await;
+    let out_of_the_wal = "pragma wal_checkpoint(truncate)";
+    connection.execute(out_of_the_wal).await.unwrap();
+    connection.close().await.unwrap();
+    let whole = fs::read(&path).unwrap();
+    let mut named = 0;
+    for at in (0..whole.len()).step_by(BLOCK).skip(1) {
+        let mut blank = whole.clone();
+        let end = whole.len().min(at + BLOCK);
+        blank[at..end].fill(0xff);
+        for damaged in [&whole[..at], &blank] {
+            let file = folder.path().join(format!("{at}-{}.db", damaged.len()));
+            fs::write(&file, damaged).unwrap();
+            let journal = match reprise_journal::open(file.to_str().unwrap()).await {
+                Err(JournalError::Unusable { .. }) => continue,
+                Err(other) => panic!("at {at}: {other:?}"),
+                Ok(journal) => journal,
+            };
+            match journal.read_all(&run, Seq(0)).await {
+                Err(JournalError::Corrupt { .. }) => named += 1,
+                Err(JournalError::Unusable { .. }) => {}
+                Ok(read) => assert_eq!(read, entries(0..3_000), "at {at}"),
+                Err(other) => panic!("at {at}: {other:?}"),
+            }
+        }
+    }
+    assert!(named > 0, "some damage is met while reading");
 }
 
 #[tokio::test]
@@ -317,7 +418,7 @@ async fn only_a_breaking_future_is_refused() {
             opened,
             Err(JournalError::Newer {
                 found: 901,
-                known: 1
+                known: 2
             })
         ),
         "{opened:?}"

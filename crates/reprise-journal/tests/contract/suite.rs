@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use reprise_model::{Command, Entry, Epoch, RunId, Seq, Timestamp};
-use reprise_ports::{Journal, JournalError, OwnerState, Verified};
+use reprise_ports::{Journal, JournalError, OwnerState, Summarised, Summary, Verified};
 
 use crate::sample::{create, entries, entry, owner, plan};
 
@@ -19,6 +19,7 @@ pub async fn hold(open: Open<'_>) {
     a_seq_that_does_not_follow_is_refused(open).await;
     one_coordinator_at_a_time(open).await;
     a_released_run_has_a_new_epoch(open).await;
+    a_summary_is_its_owners_newest(open).await;
     commands_come_out_in_order(open).await;
     runs_are_listed_newest_first(open).await;
     what_is_not_there_is_said(open).await;
@@ -74,6 +75,7 @@ async fn pages_come_one_by_one_until_the_sink_has_enough(open: Open<'_>) {
     let at = |next, page: usize| Verified {
         next: Seq(next),
         head: heads[page],
+        torn: 0,
     };
     let all = vec![entries(0..1), entries(1..4), entries(4..300)];
     assert_eq!(read(0, 9).await, (all.clone(), at(300, 2)));
@@ -265,6 +267,47 @@ async fn runs_are_listed_newest_first(open: Open<'_>) {
     assert_eq!(row.env_file.as_deref(), Some("prod.env"));
 }
 
+async fn a_summary_is_its_owners_newest(open: Open<'_>) {
+    let journal = open().await;
+    let run = create(&*journal, "summed-up", 1).await.unwrap();
+    let none = Summarised {
+        journal_at: Seq(0),
+        summary: None,
+    };
+    assert_eq!(journal.summary(&run).await.unwrap(), none);
+    let of = |next: u64, body: &str| Summary {
+        next: Seq(next),
+        at: Timestamp::from_micros(1_700_000_000_000_123),
+        body: body.to_owned(),
+    };
+    let mut claim = journal.claim(&run, &owner(1)).await.unwrap();
+    let page = entries(0..3);
+    journal.append(&run, &mut claim, &page).await.unwrap();
+    let head = journal.head(&run).await.unwrap();
+    for summary in [of(1, "{}"), of(3, "{\"state\":\"r\u{e9}sum\u{e9}\"}")] {
+        let written = journal.summarise(&run, claim.epoch, &summary).await;
+        written.unwrap();
+        let found = Summarised {
+            journal_at: Seq(3),
+            summary: Some(summary),
+        };
+        assert_eq!(open().await.summary(&run).await.unwrap(), found);
+    }
+    let kept = journal.summary(&run).await.unwrap();
+    journal.release(&run, &claim).await;
+    let new = journal.claim(&run, &owner(2)).await.unwrap();
+    let late = of(2, "from an owner that was taken over");
+    journal.summarise(&run, claim.epoch, &late).await.unwrap();
+    assert_eq!(journal.summary(&run).await.unwrap(), kept);
+    let by_new = of(3, "new");
+    journal.summarise(&run, new.epoch, &by_new).await.unwrap();
+    let found = journal.summary(&run).await.unwrap();
+    assert_eq!(found.summary, Some(by_new));
+    // Shown, never part of what is proved.
+    assert_eq!(journal.head(&run).await.unwrap(), head);
+    assert_eq!(journal.read_all(&run, Seq(0)).await.unwrap(), page);
+}
+
 async fn what_is_not_there_is_said(open: Open<'_>) {
     let journal = open().await;
     let run = RunId::from("no/such run");
@@ -277,6 +320,7 @@ async fn what_is_not_there_is_said(open: Open<'_>) {
         journal.claim(&run, &owner(1)).await.map(drop),
         journal.read_all(&run, Seq(0)).await.map(drop),
         journal.head(&run).await.map(drop),
+        journal.summary(&run).await.map(drop),
         journal.post(&run, &command, at).await.map(drop),
     ];
     for error in errors {

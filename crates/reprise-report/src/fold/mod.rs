@@ -63,6 +63,8 @@ pub struct Fold {
     phase_of_step: Vec<usize>,
     under_way: BTreeSet<TaskIx>,
     gates: BTreeSet<TaskIx>,
+    /// Failed attempts that are tried again, by when.
+    retries: BTreeSet<(Timestamp, TaskIx)>,
     next_seq: u64,
     last_at: Option<Timestamp>,
     created: Option<Timestamp>,
@@ -88,6 +90,7 @@ impl Fold {
             phase_of_step,
             under_way: BTreeSet::new(),
             gates: BTreeSet::new(),
+            retries: BTreeSet::new(),
             next_seq: 0,
             last_at: None,
             created: None,
@@ -220,8 +223,17 @@ impl Fold {
         record.first_start.get_or_insert(at);
         record.last_start = Some(at);
         record.end = None;
-        record.again = None;
+        self.try_again(task, None);
         self.phase_mut(task).begin(at);
+    }
+
+    /// The one writer of `again`.
+    fn try_again(&mut self, task: TaskIx, again: Option<Timestamp>) {
+        let record = &mut self.records[task.get()];
+        if let Some(before) = std::mem::replace(&mut record.again, again) {
+            self.retries.remove(&(before, task));
+        }
+        self.retries.extend(again.map(|at| (at, task)));
     }
 
     fn start(&mut self, attempt: AttemptId, at: Timestamp) {
@@ -238,8 +250,8 @@ impl Fold {
             self.phase_mut(task).finish(at);
         }
         let action = self.plan.step_of(task).action;
+        self.try_again(task, again);
         let record = &mut self.records[task.get()];
-        record.again = again;
         let (state, tainted) = match end {
             AttemptEnd::Done(outcome) | AttemptEnd::Satisfied(outcome) => {
                 let done = matches!(end, AttemptEnd::Done(_));

@@ -66,6 +66,11 @@ impl Fold {
         sum
     }
 
+    /// The soonest moment at which a failed attempt is tried again.
+    pub fn next_retry(&self) -> Option<Timestamp> {
+        self.retries.first().map(|(at, _)| *at)
+    }
+
     pub fn entries(&self) -> u64 {
         self.next_seq
     }

@@ -7,8 +7,10 @@ use async_trait::async_trait;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use reprise_model::{Command, Digest, Entry, Owner, Plan, RunId, Seq, Timestamp};
-use reprise_ports::{Claim, Journal, JournalError, NewRun, RunRow, Sink, Verified};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_ports::{
+    Claim, Journal, JournalError, NewRun, RunRow, Sink, Summarised, Summary, Verified,
+};
 
 pub struct Metered {
     journal: Arc<dyn Journal>,
@@ -84,6 +86,23 @@ impl Journal for Metered {
 
     async fn read(&self, run: &RunId, from: Seq, sink: Sink<'_>) -> Result<Verified, JournalError> {
         self.journal.read(run, from, sink).await
+    }
+
+    async fn cut_torn(&self, run: &RunId, claim: &Claim) -> Result<u64, JournalError> {
+        self.journal.cut_torn(run, claim).await
+    }
+
+    async fn summarise(
+        &self,
+        run: &RunId,
+        epoch: Epoch,
+        summary: &Summary,
+    ) -> Result<(), JournalError> {
+        self.journal.summarise(run, epoch, summary).await
+    }
+
+    async fn summary(&self, run: &RunId) -> Result<Summarised, JournalError> {
+        self.journal.summary(run).await
     }
 
     async fn head(&self, run: &RunId) -> Result<Digest, JournalError> {
