@@ -13,6 +13,7 @@ mod confirm;
 mod execute;
 mod explain;
 mod failure;
+mod forecast;
 mod hints;
 mod inputs;
 mod lessons;

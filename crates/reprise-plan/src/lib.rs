@@ -26,6 +26,7 @@ pub use error::{PlanError, PlanErrors};
 pub use input::{CompileInput, Place, SelectedId, Selection, ShardEstimate, SiteRow};
 pub use lint::{Severity, Warning, lint, lint_plan};
 pub use verify::{PlanFault, verify_plan};
+pub use wave::sizes as wave_sizes;
 
 #[cfg(test)]
 mod fixture;

@@ -9,7 +9,7 @@ pub(crate) const USERS: &str = "users";
 
 /// Sizes of the waves, none of them zero, together all sites. Shares round
 /// up; what the runbook's waves leave over forms a last one.
-pub(crate) fn sizes(waves: &[WaveSize], sites: usize) -> Vec<u32> {
+pub fn sizes(waves: &[WaveSize], sites: usize) -> Vec<u32> {
     let mut left = sites;
     let mut sizes = Vec::new();
     for wave in waves.iter().chain([&WaveSize::Rest]) {

@@ -10,6 +10,7 @@
 //! plan takes when each task takes as long as it is told.
 
 mod checks;
+mod forecast;
 mod rehearsal;
 mod sample;
 mod simulation;
@@ -17,6 +18,10 @@ mod workload;
 mod world;
 
 pub use checks::Violation;
+pub use forecast::{
+    Band, Belief, Beliefs, Binding, Change, Forecast, Gain, PoolForecast, Share, SiteForecast,
+    Spread, WaveForecast, forecast, proportional, scaled,
+};
 pub use rehearsal::{Course, Durations, curtain_up, rehearse, rehearse_with, run_ahead};
 pub use sample::{Sample, plan};
 pub use simulation::{Faults, Report, simulate};

@@ -1,61 +1,16 @@
 //! Rehearsals against Gantt charts worked out by hand, and against journals of
 //! simulated runs.
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::{sample, sketched};
+
 use reprise_engine::{Engine, Options};
-use reprise_model::{
-    AttemptEnd, Entry, Event, Plan, PlannedTask, Pool, RunEnd, Scope, TaskIx, Timestamp,
-};
-use reprise_sim::{Course, Durations, Faults, Sample, plan, rehearse, run_ahead, simulate};
-
-/// Tasks of the run's scope, each with its pool, its seconds and its needs.
-type Sketch = (&'static str, u64, &'static [u32]);
-
-/// A plan of one step for each task, and what its tasks take.
-fn sketched(pools: &[(&str, u32, Option<f64>)], tasks: &[Sketch]) -> (Arc<Plan>, Vec<u64>) {
-    let mut plan = sample(1, 1, false);
-    let mut step = plan.steps[0].clone();
-    step.scope = Scope::Run;
-    plan.sites.clear();
-    plan.waves.clear();
-    plan.steps.clear();
-    plan.tasks.clear();
-    plan.pools = pools
-        .iter()
-        .map(|(name, slots, rate_per_second)| Pool {
-            name: (*name).into(),
-            slots: *slots,
-            rate_per_second: *rate_per_second,
-        })
-        .collect();
-    for (number, (pool, seconds, needs)) in (0..).zip(tasks) {
-        step.name = format!("step-{number}").into();
-        step.pool = Some((*pool).into());
-        step.expected = reprise_model::Elapsed::from_secs(*seconds);
-        plan.steps.push(step.clone());
-        plan.tasks.push(PlannedTask {
-            step: number,
-            site: None,
-            shard: None,
-            needs: needs.iter().copied().map(TaskIx).collect(),
-            expected: None,
-        });
-    }
-    let seconds = tasks.iter().map(|(_, seconds, _)| *seconds).collect();
-    (Arc::new(plan.sealed()), seconds)
-}
-
-fn sample(sites: u32, waves: u32, gates: bool) -> Plan {
-    plan(Sample {
-        sites,
-        shards: 3.min(sites),
-        waves,
-        gates,
-        halt_above: None,
-    })
-}
+use reprise_model::{AttemptEnd, Entry, Event, Plan, RunEnd, TaskIx, Timestamp};
+use reprise_sim::{Course, Durations, Faults, rehearse, run_ahead, simulate};
 
 /// Start and end of each task, in seconds.
 fn gantt((plan, seconds): &(Arc<Plan>, Vec<u64>)) -> Vec<(f64, f64)> {

@@ -3,6 +3,7 @@
 mod answer;
 mod cancel;
 mod check;
+mod forecast;
 mod go_on;
 mod inbox;
 mod pause;
@@ -26,6 +27,7 @@ use crate::printer::Printer;
 pub enum Command {
     Check(check::Check),
     Plan(plan::PlanCommand),
+    Forecast(forecast::ForecastCommand),
     Run(run::Run),
     Resume(resume::Resume),
     Status(status::Status),
@@ -45,6 +47,7 @@ pub async fn dispatch(cli: Cli, printer: &Printer) -> Result<Exit, Failure> {
     match cli.command {
         Command::Check(command) => command.perform(global, printer).await,
         Command::Plan(command) => command.perform(global, printer).await,
+        Command::Forecast(command) => command.perform(global, printer).await,
         Command::Run(command) => command.perform(global, printer).await,
         Command::Resume(command) => command.perform(global, printer).await,
         Command::Status(command) => command.perform(global, printer).await,

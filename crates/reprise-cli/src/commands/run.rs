@@ -106,9 +106,8 @@ async fn create(plan: Plan, global: &Global) -> Result<Created, Failure> {
     Ok((run, Arc::new(plan), journal))
 }
 
-/// A plan from a file is believed only after its hash, the estate and the
-/// runbook have been compared, and the shards looked at again.
-async fn from_file(path: &Path, global: &Global, printer: &Printer) -> Result<Prepared, Failure> {
+/// Reads a plan and verifies that it is as it was made.
+pub fn plan_file(path: &Path) -> Result<Plan, Failure> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{shown} cannot be read: {error}")))?;
@@ -117,6 +116,13 @@ async fn from_file(path: &Path, global: &Global, printer: &Printer) -> Result<Pr
             .hint("`reprise plan ... -o FILE` makes one")
     })?;
     reprise_plan::verify_plan(&plan).map_err(|fault| hints::plan_file(&shown, &fault))?;
+    Ok(plan)
+}
+
+/// A plan from a file is believed only after its hash, the estate and the
+/// runbook have been compared, and the shards looked at again.
+async fn from_file(path: &Path, global: &Global, printer: &Printer) -> Result<Prepared, Failure> {
+    let plan = plan_file(path)?;
     let estate = inputs::estate(&plan.estate.path)?;
     unchanged("estate", &plan.estate, &estate.source)?;
     let runbook = inputs::runbook(&plan.runbook.path, &estate.estate)?;

@@ -4,6 +4,7 @@
 mod collector;
 mod exposition;
 mod files;
+mod forecasts;
 mod help;
 mod journal;
 mod refusals;

@@ -55,6 +55,15 @@ impl Course {
         moment(self.waves[wave])
     }
 
+    /// When all that the task needs was there, and its wave was open.
+    pub fn ready(&self, plan: &Plan, task: TaskIx) -> Timestamp {
+        let planned = &plan.tasks[task.get()];
+        let needs = planned.needs.iter().filter_map(|need| self.end(*need));
+        let wave = planned.site.map(|site| plan.sites[site as usize].wave);
+        let opened = wave.and_then(|wave| self.wave_opened(wave as usize));
+        needs.chain(opened).fold(self.begun, Timestamp::max)
+    }
+
     /// Seconds from the beginning to the last end of any task.
     pub fn makespan(&self) -> f64 {
         let last = self.ends.iter().copied().max();
