@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use reprise_model::{Plan, PlannedSite, StepName, TaskIx, Volume};
 
-pub use apply::{Sources, expect};
+pub use apply::{Sources, expect, usual};
 pub use gather::Learner;
 pub use story::Story;
 

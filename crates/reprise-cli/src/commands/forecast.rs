@@ -7,6 +7,7 @@ use reprise_report::format;
 use crate::args::{Global, PlanOptions};
 use crate::failure::Failure;
 use crate::forecast::{self, Document, Scaled};
+use crate::lessons::{self, Wanted};
 use crate::printer::Printer;
 use crate::{compile, inputs};
 
@@ -74,16 +75,27 @@ impl ForecastCommand {
         let changes = changes.collect::<Result<Vec<_>, _>>()?;
         let sites = self.wanted_sites()?;
         let mut plan = self.plan(global, printer).await?;
-        let beliefs = forecast::beliefs(&plan);
+        let wanted = Wanted {
+            estate: &plan.estate.name,
+            runbook: &plan.runbook.name,
+            drill: plan.drill,
+        };
+        let lessons = lessons::learn(&global.state, &wanted, printer).await;
+        let (beliefs, durations) = forecast::beliefs(&plan, &lessons);
         for (pool, slots) in &changes {
             set_slots(&mut plan, pool, *slots)?;
         }
         plan.slots = self.slots.or(plan.slots);
         let from_incident = from_incident(&plan, inputs::now());
         let hash = plan.hash;
+        let planned = Scaled {
+            plan,
+            beliefs,
+            durations,
+        };
         let scaled = match sites {
-            Some(sites) => forecast::scale(&plan, &beliefs, sites, self.seed, printer)?,
-            None => Scaled { plan, beliefs },
+            Some(sites) => forecast::scale(planned, sites, self.seed, printer)?,
+            None => planned,
         };
         let document = rehearse(scaled, self.seed, from_incident, hash).await?;
         printer.data(&document, || document.text());

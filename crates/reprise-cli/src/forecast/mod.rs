@@ -1,15 +1,18 @@
 //! A forecast as a document, and what it is made from.
 
+mod beliefs;
 mod text;
 
 use std::path::Path;
 
 use reprise_model::{Digest, Plan, Runbook};
-use reprise_sim::{Belief, Beliefs, Change, Forecast, forecast, proportional, scaled};
+use reprise_sim::{Beliefs, Change, Forecast, forecast, proportional, scaled};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::printer::Printer;
+
+pub use beliefs::{Durations, beliefs};
 
 pub const FORECAST_VERSION: u32 = 1;
 
@@ -29,6 +32,7 @@ pub struct Document {
     /// What has passed since the incident: it counts against the objective.
     since_incident_seconds: Option<f64>,
     rto_seconds: Option<f64>,
+    durations: Durations,
     #[serde(flatten)]
     forecast: Forecast,
 }
@@ -37,6 +41,7 @@ pub struct Document {
 pub struct Scaled {
     pub plan: Plan,
     pub beliefs: Beliefs,
+    pub durations: Durations,
 }
 
 impl Document {
@@ -50,6 +55,7 @@ impl Document {
             tasks: plan.tasks.len(),
             seed,
             since_incident_seconds: since,
+            durations: scaled.durations,
             rto_seconds: plan.objectives.rto.map(|rto| rto.0.as_secs_f64()),
             forecast: forecast(plan, &scaled.beliefs, seed, since.unwrap_or(0.0)),
         }
@@ -70,20 +76,10 @@ impl Document {
     }
 }
 
-/// What is thought of each task: no more than that the plan says so.
-pub fn beliefs(plan: &Plan) -> Beliefs {
-    Beliefs::of(plan, |task| Belief::said(plan.expected(task).as_secs_f64()))
-}
-
 /// The plan with so many sites of its mix, in the waves that its runbook would
 /// make of them.
-pub fn scale(
-    plan: &Plan,
-    beliefs: &Beliefs,
-    sites: u32,
-    seed: u64,
-    printer: &Printer,
-) -> Result<Scaled, Failure> {
+pub fn scale(planned: Scaled, sites: u32, seed: u64, printer: &Printer) -> Result<Scaled, Failure> {
+    let plan = &planned.plan;
     if plan.sites.is_empty() {
         return Err(Failure::usage("the plan has no sites to take more of"));
     }
@@ -99,10 +95,11 @@ pub fn scale(
         }
     };
     let (larger, origins) = scaled(plan, &waves, seed);
-    let beliefs = origins.into_iter().map(|task| beliefs.get(task)).collect();
+    let beliefs = origins.into_iter().map(|task| planned.beliefs.get(task));
     Ok(Scaled {
         plan: larger,
-        beliefs: Beliefs(beliefs),
+        beliefs: Beliefs(beliefs.collect()),
+        durations: planned.durations,
     })
 }
 

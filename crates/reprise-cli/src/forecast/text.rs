@@ -3,7 +3,7 @@
 use reprise_report::format;
 use reprise_sim::{Binding, Change, Gain, PoolForecast, Share, Spread};
 
-use super::Document;
+use super::{Document, Durations};
 
 /// Sites and causes that are listed.
 const LISTED: usize = 5;
@@ -34,8 +34,9 @@ impl Document {
             lines.push("\nwhat would help".to_owned());
             lines.extend(forecast.changes.iter().map(|gain| self.gain(gain)));
         }
+        lines.push(format!("\n{}", self.durations.text()));
         lines.push(
-            "\nnothing fails, people answer gates at once, and more tasks side by side take no longer"
+            "nothing fails, people answer gates at once, and more tasks side by side take no longer"
                 .to_owned(),
         );
         lines.join("\n")
@@ -134,6 +135,24 @@ impl Document {
             ),
             false => format!("  {what:<36} saves nothing"),
         }
+    }
+}
+
+impl Durations {
+    fn text(&self) -> String {
+        let tasks = self.learned + self.said + self.guessed;
+        let runs = format::plural(self.runs.into(), "earlier run");
+        let of = |count: u32, from: &str| {
+            let share = percent(f64::from(count) / f64::from(tasks.max(1)));
+            (count > 0).then(|| format!("{share} {from}"))
+        };
+        let sources = [
+            of(self.learned, &format!("learned from {runs}")),
+            of(self.said, "from the runbook"),
+            of(self.guessed, "guessed"),
+        ];
+        let sources: Vec<_> = sources.into_iter().flatten().collect();
+        format!("durations: {}", sources.join(", "))
     }
 }
 

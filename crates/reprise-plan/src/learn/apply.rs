@@ -84,7 +84,7 @@ fn rounded(seconds: f64) -> Elapsed {
 /// What a task takes when neither an earlier run nor the author says. Rough,
 /// and only good for the order of starts: recovery of a shard is long, the
 /// slice of a site short, and a person's time is not ours to guess.
-fn usual(action: Action) -> Elapsed {
+pub fn usual(action: Action) -> Elapsed {
     Elapsed(match action {
         Action::Recover => Duration::from_secs(300),
         Action::Restore => Duration::from_secs(10),
