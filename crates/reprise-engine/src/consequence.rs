@@ -4,6 +4,7 @@
 use reprise_model::{Action, TaskIx, TaskState, Timestamp};
 
 use crate::fold::{Fold, FoldError};
+use crate::slots::Slots;
 
 impl Fold {
     pub(crate) fn succeed(&mut self, task: TaskIx, state: TaskState) {
@@ -127,18 +128,24 @@ impl Fold {
         matches!(
             self.state(task),
             TaskState::Queued | TaskState::Indeterminate
-        ) && !self.flights.contains_key(&task)
+        ) && !self.flights.contains(task)
     }
 
-    /// Takes the most urgent task that a slot is free for.
-    pub(crate) fn next_ready(&mut self, now: Timestamp) -> Option<TaskIx> {
-        let (ledger, flights) = (&self.ledger, &self.flights);
-        self.ready.pop(now, |task, attempts| {
+    /// Takes the most urgent task that has a slot, or room on deck if it may
+    /// be started without a question.
+    pub(crate) fn next_ready(&mut self, now: Timestamp, slots: &Slots) -> Option<TaskIx> {
+        let (ledger, flights, topology) = (&self.ledger, &self.flights, &self.topology);
+        let wanted = |task, attempts| {
             matches!(
                 ledger.state(task),
                 TaskState::Queued | TaskState::Indeterminate
             ) && ledger.slot(task).attempt == attempts
-                && !flights.contains_key(&task)
-        })
+                && !flights.contains(task)
+        };
+        let admitted = |pool, task| {
+            slots.is_free(pool)
+                || (!ledger.slot(task).must_probe && slots.has_room(topology, pool, task))
+        };
+        self.ready.pop(now, wanted, admitted)
     }
 }

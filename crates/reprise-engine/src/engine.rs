@@ -1,6 +1,7 @@
 //! Inputs to events and effects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use reprise_model::{
     AttemptEnd, AttemptId, Command, Entry, Event, Fault, FaultKind, Outcome, Owner, Seq, TaskIx,
@@ -10,14 +11,33 @@ use reprise_model::{
 use crate::backoff;
 use crate::fold::Fold;
 use crate::io::{Answer, Effect, Input, Interruption};
+use crate::slots::Slots;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Spreads the retries of different runs; any number will do.
     pub seed: u64,
     /// Stay when all that is left waits for a person, or is paused.
     pub wait_for_people: bool,
+    /// How far ahead attempts are journalled before a slot is free for them:
+    /// somewhat longer than a commit takes. It is also the longest that a more
+    /// urgent task waits for them.
+    pub reach: Duration,
 }
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            wait_for_people: false,
+            reach: REACH,
+        }
+    }
+}
+
+/// A commit takes one to a few milliseconds on the disks and over the networks
+/// that journals are kept on.
+const REACH: Duration = Duration::from_millis(8);
 
 /// One run's decisions. Feed it inputs, perform its effects in order. A clone
 /// goes its own way: what would happen from here on.
@@ -25,6 +45,7 @@ pub struct Options {
 pub struct Engine {
     pub(crate) fold: Fold,
     pub(crate) options: Options,
+    pub(crate) slots: Slots,
     pub(crate) next: Seq,
     pub(crate) deadlines: BTreeSet<(Timestamp, TaskIx)>,
     interrupted: BTreeMap<TaskIx, Interruption>,
@@ -35,6 +56,7 @@ pub struct Engine {
 impl Engine {
     pub(crate) fn with_fold(fold: Fold, options: Options) -> Self {
         Self {
+            slots: Slots::new(&fold.topology, options.reach),
             fold,
             options,
             next: Seq(0),
@@ -52,32 +74,37 @@ impl Engine {
     /// Takes one input and returns what is to be done, in order.
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.feed(input, now, &mut effects);
+        effects
+    }
+
+    /// The same, adding to a list that the caller keeps.
+    pub fn feed(&mut self, input: Input, now: Timestamp, effects: &mut Vec<Effect>) {
         if self.stopping {
-            return effects;
+            return;
         }
         match input {
-            Input::Begin { owner, inbox } => self.begin(owner, inbox, now, &mut effects),
-            Input::Probed { attempt, answer } => self.probed(attempt, answer, now, &mut effects),
+            Input::Begin { owner, inbox } => self.begin(owner, inbox, now, effects),
+            Input::Probed { attempt, answer } => self.probed(attempt, answer, now, effects),
             Input::Finished { attempt, result } => {
-                self.finished(attempt, result, now, &mut effects);
+                self.finished(attempt, result, now, effects);
             }
-            Input::Lost { attempt, why } => self.unknown(attempt, why, now, &mut effects),
+            Input::Lost { attempt, why } => self.unknown(attempt, why, now, effects),
             Input::Marked { attempt, mark } => {
                 if self.is_under_way(attempt) {
-                    self.record(Event::Marked { attempt, mark }, now, &mut effects);
+                    self.record(Event::Marked { attempt, mark }, now, effects);
                 }
             }
             Input::Commanded { number, command } => {
-                self.commanded(number, command, now, &mut effects);
+                self.commanded(number, command, now, effects);
             }
             Input::Tick => {}
         }
-        self.interrupt_overdue(now, &mut effects);
-        self.react(now, &mut effects);
-        self.dispatch(now, &mut effects);
-        self.conclude(now, &mut effects);
-        self.set_alarm(now, &mut effects);
-        effects
+        self.interrupt_overdue(now, effects);
+        self.react(now, effects);
+        self.dispatch(now, effects);
+        self.conclude(now, effects);
+        self.set_alarm(now, effects);
     }
 
     fn begin(
@@ -88,6 +115,7 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         self.record(Event::Owned(owner), now, effects);
+        self.slots = Slots::new(&self.fold.topology, self.options.reach);
         if self.fold.paused || self.fold.cancelling {
             let by = "resume".to_owned();
             let command = Command::Continue { by };
@@ -195,11 +223,41 @@ impl Engine {
         if !self.is_under_way(attempt) {
             return;
         }
-        self.interrupted.remove(&attempt.task);
+        let task = attempt.task;
+        let sent = self.slots.land(&self.fold.topology, task, now);
+        if let Some(deadline) = self.deadline_of(task, sent) {
+            self.deadlines.remove(&(deadline, task));
+        }
+        self.interrupted.remove(&task);
         let event = Event::Ended {
             attempt,
             end,
             again,
+        };
+        self.record(event, now, effects);
+        let pool = self.fold.topology.pool(task);
+        assert_eq!(
+            self.fold.ready.under_way(pool),
+            self.slots.journalled(pool),
+            "every slot that is in use has an attempt in the journal"
+        );
+    }
+
+    /// Ends the task's attempt if it is on deck: it was never sent off, so it
+    /// is known that its work is not done.
+    pub(crate) fn recall(&mut self, task: TaskIx, now: Timestamp, effects: &mut Vec<Effect>) {
+        let waits = self.fold.flights.contains(task) && self.slots.sent(task).is_none();
+        if waits && let Some(found) = self.slots.recall(&self.fold.topology, task) {
+            self.never_sent(found.task, now, effects);
+        }
+    }
+
+    fn never_sent(&mut self, task: TaskIx, now: Timestamp, effects: &mut Vec<Effect>) {
+        let number = self.fold.ledger.slot(task).attempt;
+        let event = Event::Ended {
+            attempt: AttemptId { task, number },
+            end: AttemptEnd::NotYet,
+            again: None,
         };
         self.record(event, now, effects);
     }
@@ -213,8 +271,14 @@ impl Engine {
     ) {
         let cancel = matches!(command, Command::Cancel { .. });
         self.record(Event::Commanded { number, command }, now, effects);
+        if self.fold.paused || self.fold.cancelling {
+            for found in self.slots.recall_all() {
+                self.never_sent(found.task, now, effects);
+            }
+        }
         if cancel {
-            let under_way: Vec<_> = self.fold.flights.values().map(|f| f.attempt).collect();
+            let mut under_way: Vec<_> = self.fold.flights.values().map(|f| f.attempt).collect();
+            under_way.sort_unstable();
             for attempt in under_way {
                 self.interrupt(attempt, Interruption::Cancelled, effects);
             }
@@ -235,23 +299,22 @@ impl Engine {
             && deadline <= now
         {
             self.deadlines.pop_first();
-            let Some(flight) = self.fold.flights.get(&task).copied() else {
-                continue;
-            };
-            if self.deadline_of(task, flight.since) == Some(deadline) {
+            if let Some(flight) = self.fold.flights.get(task).copied() {
                 self.interrupt(flight.attempt, Interruption::TimedOut, effects);
             }
         }
     }
 
-    pub(crate) fn deadline_of(&self, task: TaskIx, since: Timestamp) -> Option<Timestamp> {
+    /// A time-out counts from the moment at which the attempt was sent off.
+    pub(crate) fn deadline_of(&self, task: TaskIx, sent: Timestamp) -> Option<Timestamp> {
         let limit = self.fold.topology.step(task).timeout?;
-        Some(since.saturating_add(limit.0))
+        Some(sent.saturating_add(limit.0))
     }
 
     fn is_under_way(&self, attempt: AttemptId) -> bool {
-        let flight = self.fold.flights.get(&attempt.task);
+        let flight = self.fold.flights.get(attempt.task);
         flight.is_some_and(|flight| flight.attempt == attempt)
+            && self.slots.sent(attempt.task).is_some()
     }
 
     pub(crate) fn record(

@@ -10,6 +10,7 @@ use reprise_model::{
 };
 use serde_json::Value;
 
+use crate::by_task::ByTask;
 use crate::ledger::Ledger;
 use crate::pace::Pace;
 use crate::ready::{Queued, ReadyQueue};
@@ -65,7 +66,7 @@ pub struct Fold {
     pub(crate) ledger: Ledger,
     pub(crate) ready: ReadyQueue,
     pub(crate) pace: Pace,
-    pub(crate) flights: BTreeMap<TaskIx, Flight>,
+    pub(crate) flights: ByTask<Flight>,
     pub(crate) marks: BTreeMap<TaskIx, Value>,
     pub(crate) todo: Todo,
     pub(crate) held: Vec<Vec<TaskIx>>,
@@ -87,11 +88,11 @@ impl Fold {
         let ledger = Ledger::new(&topology);
         let waves = topology.plan.waves.len();
         let mut fold = Self {
-            ready: ReadyQueue::new(&topology.plan),
             pace: Pace::new(topology.plan.sites.len()),
+            ready: ReadyQueue::new(&topology),
+            flights: ByTask::new(topology.plan.tasks.len()),
             topology,
             ledger,
-            flights: BTreeMap::new(),
             marks: BTreeMap::new(),
             todo: Todo::default(),
             held: vec![Vec::new(); waves],
@@ -214,8 +215,8 @@ impl Fold {
                 since: at,
             },
         );
-        self.ready
-            .take(self.topology.plan.tasks[task.get()].step, at);
+        let pool = self.topology.pool(task);
+        self.ready.take(pool, self.topology.pools[pool], at);
         let state = if probing {
             TaskState::Indeterminate
         } else {
@@ -233,7 +234,7 @@ impl Fold {
     ) -> Result<(), FoldError> {
         self.flight(attempt, "ended")?;
         let task = attempt.task;
-        self.flights.remove(&task);
+        self.flights.remove(task);
         self.give_back(task);
         match end {
             AttemptEnd::Done(_) => self.succeed(task, TaskState::Done),
@@ -326,7 +327,7 @@ impl Fold {
     }
 
     pub(crate) fn enqueue(&mut self, task: TaskIx) {
-        let step = self.topology.plan.tasks[task.get()].step;
+        let pool = self.topology.pool(task);
         let wave = self
             .topology
             .wave(task)
@@ -334,17 +335,16 @@ impl Fold {
         let rank = self.urgency(task);
         let attempts = self.ledger.slot(task).attempt;
         self.ready
-            .push(step, Queued::new(task, wave, rank, attempts));
+            .push(pool, Queued::new(task, wave, rank, attempts));
     }
 
     pub(crate) fn give_back(&mut self, task: TaskIx) {
-        self.ready
-            .give_back(self.topology.plan.tasks[task.get()].step);
+        self.ready.give_back(self.topology.pool(task));
     }
 
     fn flight(&self, attempt: AttemptId, event: &'static str) -> Result<(), FoldError> {
         self.known(attempt.task, event)?;
-        match self.flights.get(&attempt.task) {
+        match self.flights.get(attempt.task) {
             Some(flight) if flight.attempt == attempt => Ok(()),
             Some(_) | None => Err(FoldError::NoSuchAttempt { event, attempt }),
         }

@@ -16,6 +16,7 @@
 //! - `ledger`: the dense vector of states, with one writer
 //! - `ready`: what wants a slot, by pool and priority
 //! - `pace`: how each site goes, against what was expected
+//! - `slots`: who has one, and who is on deck
 //! - `engine`: inputs to events and effects
 //! - `schedule`: waves, starts, and when to stop
 //! - `replay`: a run from its journal
@@ -25,6 +26,7 @@
 //! - `standing`: where a task stands, in the words of that table
 
 mod backoff;
+mod by_task;
 mod consequence;
 mod engine;
 pub mod fold;
@@ -36,6 +38,7 @@ mod replay;
 mod reset;
 pub mod resume;
 mod schedule;
+mod slots;
 mod standing;
 mod takeover;
 mod topology;

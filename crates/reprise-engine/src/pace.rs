@@ -79,7 +79,7 @@ impl Fold {
     /// Takes the attempt's time as a sample. Only work that was done tells how
     /// a site goes: a probe, a failure or work found done does not.
     pub(crate) fn learn_pace(&mut self, attempt: AttemptId, end: &AttemptEnd, at: Timestamp) {
-        let (AttemptEnd::Done(_), Some(flight)) = (end, self.flights.get(&attempt.task)) else {
+        let (AttemptEnd::Done(_), Some(flight)) = (end, self.flights.get(attempt.task)) else {
             return;
         };
         if flight.attempt != attempt || flight.probing {

@@ -2,12 +2,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
-use std::time::Duration;
 
-use reprise_model::{Plan, PoolName, TaskIx, Timestamp};
+use reprise_model::{TaskIx, Timestamp};
 
-/// Slots for tasks whose step names no pool: a limit, because everything has one.
-const SLOTS_WITHOUT_POOL: u32 = 64;
+use crate::topology::{PoolShape, Topology};
 
 /// A task in the queue, ordered by urgency: earlier waves first, then the
 /// heaviest chain of work behind the task, then the order of the plan.
@@ -33,10 +31,8 @@ impl Queued {
 
 #[derive(Clone)]
 struct PoolQueue {
-    free: u32,
-    slots: u32,
-    /// Shortest time between two starts, where the pool has a rate.
-    spacing: Option<Duration>,
+    /// Attempts that were started and have not ended.
+    under_way: usize,
     next_start: Timestamp,
     heap: BinaryHeap<Queued>,
 }
@@ -44,42 +40,24 @@ struct PoolQueue {
 #[derive(Clone)]
 pub(crate) struct ReadyQueue {
     pools: Vec<PoolQueue>,
-    pool_of_step: Vec<usize>,
     /// Tasks that wait out a delay before they are queued again.
     delayed: BTreeSet<(Timestamp, TaskIx)>,
 }
 
 impl ReadyQueue {
-    pub fn new(plan: &Plan) -> Self {
-        let queue = |slots, rate: Option<f64>| PoolQueue {
-            free: slots,
-            slots,
-            spacing: rate.map(|per_second| Duration::from_secs_f64(1.0 / per_second)),
+    pub fn new(topology: &Topology) -> Self {
+        let pools = topology.pools.iter().map(|_| PoolQueue {
+            under_way: 0,
             next_start: Timestamp::from_micros(i64::MIN),
             heap: BinaryHeap::new(),
-        };
-        let mut pools: Vec<_> = plan
-            .pools
-            .iter()
-            .map(|pool| queue(pool.slots, pool.rate_per_second))
-            .collect();
-        pools.push(queue(SLOTS_WITHOUT_POOL, None));
-        let without = pools.len() - 1;
-        let place = |name: &PoolName| plan.pools.iter().position(|pool| pool.name == *name);
-        let pool_of_step = plan
-            .steps
-            .iter()
-            .map(|step| step.pool.as_ref().and_then(place).unwrap_or(without))
-            .collect();
+        });
         Self {
-            pools,
-            pool_of_step,
+            pools: pools.collect(),
             delayed: BTreeSet::new(),
         }
     }
 
-    pub fn push(&mut self, step: u32, entry: Queued) {
-        let pool = self.pool_of_step[step as usize];
+    pub fn push(&mut self, pool: usize, entry: Queued) {
         self.pools[pool].heap.push(entry);
     }
 
@@ -96,49 +74,73 @@ impl ReadyQueue {
         })
     }
 
-    /// Takes the most urgent task for which a slot is free now and which
-    /// `wanted(task, attempts)` still confirms.
-    pub fn pop(&mut self, now: Timestamp, wanted: impl Fn(TaskIx, u32) -> bool) -> Option<TaskIx> {
-        for pool in self.pools.iter_mut().filter(|pool| pool.free > 0) {
-            while let Some(entry) = pool.heap.peek() {
-                if wanted(entry.task.0, entry.attempts) {
-                    break;
-                }
-                pool.heap.pop();
+    /// Takes the most urgent task that `wanted(task, attempts)` still
+    /// confirms, that its pool's rate allows now, and that `admitted(pool,
+    /// task)`. Of each pool only the most urgent comes into question.
+    pub fn pop(
+        &mut self,
+        now: Timestamp,
+        wanted: impl Fn(TaskIx, u32) -> bool,
+        admitted: impl Fn(usize, TaskIx) -> bool,
+    ) -> Option<TaskIx> {
+        let mut best: Option<(Queued, usize)> = None;
+        for (at, pool) in self.pools.iter_mut().enumerate() {
+            let Some(first) = pool.first_wanted(&wanted) else {
+                continue;
+            };
+            let better = best.is_none_or(|(best, _)| first > best);
+            if better && pool.next_start <= now && admitted(at, first.task.0) {
+                best = Some((first, at));
             }
         }
-        let best = self
-            .pools
-            .iter_mut()
-            .filter(|pool| pool.free > 0 && pool.next_start <= now)
-            .max_by(|a, b| a.heap.peek().cmp(&b.heap.peek()))?;
-        best.heap.pop().map(|entry| entry.task.0)
+        let (entry, pool) = best?;
+        self.pools[pool].heap.pop();
+        Some(entry.task.0)
     }
 
-    pub fn take(&mut self, step: u32, at: Timestamp) {
-        let pool = &mut self.pools[self.pool_of_step[step as usize]];
-        pool.free = pool.free.saturating_sub(1);
-        if let Some(spacing) = pool.spacing {
+    pub fn take(&mut self, pool: usize, shape: PoolShape, at: Timestamp) {
+        let pool = &mut self.pools[pool];
+        pool.under_way += 1;
+        if let Some(spacing) = shape.spacing {
             pool.next_start = at.saturating_add(spacing);
         }
     }
 
-    pub fn give_back(&mut self, step: u32) {
-        let pool = &mut self.pools[self.pool_of_step[step as usize]];
-        assert!(pool.free < pool.slots, "a slot is given back once");
-        pool.free += 1;
+    pub fn give_back(&mut self, pool: usize) {
+        let under_way = &mut self.pools[pool].under_way;
+        *under_way = under_way
+            .checked_sub(1)
+            .expect("what was taken is given back once");
+    }
+
+    pub fn under_way(&self, pool: usize) -> usize {
+        self.pools[pool].under_way
     }
 
     /// When something may become possible without any other input: a delay
-    /// ends, or a rate allows the next start.
-    pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
+    /// ends, or a rate allows the next start in a pool with a free slot.
+    pub fn next_wake(&self, now: Timestamp, is_free: impl Fn(usize) -> bool) -> Option<Timestamp> {
         let delay = self.delayed.first().map(|(until, _)| *until);
         let rate = self
             .pools
             .iter()
-            .filter(|pool| pool.free > 0 && !pool.heap.is_empty() && pool.next_start > now)
-            .map(|pool| pool.next_start)
+            .enumerate()
+            .filter(|(at, pool)| !pool.heap.is_empty() && pool.next_start > now && is_free(*at))
+            .map(|(_, pool)| pool.next_start)
             .min();
         delay.into_iter().chain(rate).min()
+    }
+}
+
+impl PoolQueue {
+    /// The most urgent task, after those that nobody wants any more are gone.
+    fn first_wanted(&mut self, wanted: impl Fn(TaskIx, u32) -> bool) -> Option<Queued> {
+        loop {
+            let first = *self.heap.peek()?;
+            if wanted(first.task.0, first.attempts) {
+                return Some(first);
+            }
+            self.heap.pop();
+        }
     }
 }

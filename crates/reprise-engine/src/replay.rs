@@ -53,7 +53,11 @@ impl Replay {
         if self.is_empty() {
             return Err(ReplayError::NoBeginning);
         }
-        Ok(self.engine)
+        let mut engine = self.engine;
+        engine
+            .slots
+            .adopt(&engine.fold.topology, &engine.fold.flights);
+        Ok(engine)
     }
 
     /// A run of which nothing is in the journal yet: the engine and the first

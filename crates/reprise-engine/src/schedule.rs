@@ -1,15 +1,17 @@
 //! Waves, starts, and when to stop.
 
-use reprise_model::{AttemptId, Event, Halt, RunEnd, TaskState, Timestamp};
+use reprise_model::{AttemptId, Event, Halt, RunEnd, TaskIx, TaskState, Timestamp};
 
 use crate::engine::Engine;
 use crate::io::Effect;
+use crate::slots::OnDeck;
 
 impl Engine {
     /// Answers what the events call for: skips, gates, waves.
     pub(crate) fn react(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         loop {
             while let Some((task, of)) = self.fold.todo.skip.pop() {
+                self.recall(task, now, effects);
                 if self.fold.may_skip(task) {
                     let because = format!("{} did not succeed", self.fold.plan().key(of));
                     let event = Event::Skipped {
@@ -70,25 +72,48 @@ impl Engine {
                 self.fold.enqueue(task);
             }
         }
-        while let Some(task) = self.fold.next_ready(now) {
-            let slot = self.fold.ledger.slot(task);
-            let number = slot.attempt + 1;
+        while let Some(OnDeck { task, after, .. }) = self.slots.next_on_deck() {
+            let number = self.fold.ledger.slot(task).attempt;
             let attempt = AttemptId { task, number };
-            if slot.must_probe {
-                let after = self.record(Event::Probing { attempt }, now, effects);
-                let mark = self.fold.marks.get(&task).cloned();
-                effects.push(Effect::Probe {
-                    attempt,
-                    mark,
-                    after,
-                });
-            } else {
-                let after = self.record(Event::Started { attempt }, now, effects);
-                effects.push(Effect::Start { attempt, after });
-            }
-            if let Some(deadline) = self.deadline_of(task, now) {
-                self.deadlines.insert((deadline, task));
-            }
+            self.send_off(task, now);
+            effects.push(Effect::Start { attempt, after });
+        }
+        while let Some(task) = self.fold.next_ready(now, &self.slots) {
+            self.begin_attempt(task, now, effects);
+        }
+    }
+
+    /// Journals the task's next attempt and sends it off, or takes it on deck
+    /// where no slot is free.
+    fn begin_attempt(&mut self, task: TaskIx, now: Timestamp, effects: &mut Vec<Effect>) {
+        let slot = self.fold.ledger.slot(task);
+        let number = slot.attempt + 1;
+        let attempt = AttemptId { task, number };
+        if slot.must_probe {
+            let after = self.record(Event::Probing { attempt }, now, effects);
+            let mark = self.fold.marks.get(&task).cloned();
+            self.send_off(task, now);
+            effects.push(Effect::Probe {
+                attempt,
+                mark,
+                after,
+            });
+            return;
+        }
+        let after = self.record(Event::Started { attempt }, now, effects);
+        if self.slots.is_free(self.fold.topology.pool(task)) {
+            self.send_off(task, now);
+            effects.push(Effect::Start { attempt, after });
+        } else {
+            self.slots.put_on_deck(&self.fold.topology, task, after);
+        }
+    }
+
+    fn send_off(&mut self, task: TaskIx, now: Timestamp) {
+        self.slots
+            .send_off(self.fold.topology.pool(task), task, now);
+        if let Some(deadline) = self.deadline_of(task, now) {
+            self.deadlines.insert((deadline, task));
         }
     }
 
@@ -134,7 +159,12 @@ impl Engine {
         }
         let deadline = self.deadlines.first().map(|(at, _)| *at);
         let asleep = self.fold.paused || self.fold.cancelling;
-        let ready = (!asleep).then(|| self.fold.ready.next_wake(now)).flatten();
+        let ready = (!asleep)
+            .then(|| {
+                let is_free = |pool| self.slots.is_free(pool);
+                self.fold.ready.next_wake(now, is_free)
+            })
+            .flatten();
         let next = deadline.into_iter().chain(ready).min();
         if next != self.alarm
             && let Some(at) = next

@@ -13,7 +13,7 @@ impl Fold {
     /// A task that was skipped counts as such: what stands in its way can only
     /// change with the plan.
     pub fn status(&self, task: TaskIx) -> Status {
-        if let Some(flight) = self.flights.get(&task) {
+        if let Some(flight) = self.flights.get(task) {
             return if flight.probing {
                 Status::Probing
             } else {

@@ -10,7 +10,7 @@ impl Fold {
     pub(crate) fn change_owner(&mut self, owner: &Owner) {
         self.owner = Some(owner.clone());
         self.stopped = None;
-        for (task, flight) in std::mem::take(&mut self.flights) {
+        for (task, flight) in self.flights.take() {
             self.give_back(task);
             let status = match flight.probing {
                 true => Status::Probing,

@@ -1,16 +1,31 @@
 //! What never changes during a run: the plan, its edges, and what follows from them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use reprise_model::{Action, Plan, PlannedStep, Scope, TaskIx};
+use reprise_model::{Action, Plan, PlannedStep, PoolName, Scope, TaskIx};
 use reprise_plan::shape::Shape;
 
 /// Marks a task that belongs to no wave: those of shards and of the run.
 const NO_WAVE: u32 = u32::MAX;
 
+/// Slots for tasks whose step names no pool: a limit, because everything has one.
+const SLOTS_WITHOUT_POOL: u32 = 64;
+
+/// What bounds the attempts of some steps.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct PoolShape {
+    pub slots: u32,
+    /// Shortest time between two starts, where the pool has a rate.
+    pub spacing: Option<Duration>,
+}
+
 pub(crate) struct Topology {
     pub plan: Arc<Plan>,
     pub shape: Shape,
+    /// The plan's, and last the one of the steps that name none.
+    pub pools: Vec<PoolShape>,
+    pool_of_step: Vec<u32>,
     wave: Vec<u32>,
     /// Is a site's gate, or comes after one: no reason to hold back the next wave.
     beyond_gate: Vec<bool>,
@@ -31,6 +46,8 @@ impl Topology {
         }
         let (site_offsets, site_tasks) = tasks_by_site(&plan);
         Self {
+            pools: pools(&plan),
+            pool_of_step: pool_of_step(&plan),
             plan,
             shape,
             wave,
@@ -50,6 +67,11 @@ impl Topology {
 
     pub fn site(&self, task: TaskIx) -> Option<usize> {
         self.plan.tasks[task.get()].site.map(|site| site as usize)
+    }
+
+    /// Index into `pools`.
+    pub fn pool(&self, task: TaskIx) -> usize {
+        self.pool_of_step[self.plan.tasks[task.get()].step as usize] as usize
     }
 
     /// The wave that must be open before the task may start.
@@ -80,6 +102,29 @@ impl Topology {
         let gathers = width(self.step(dependent).scope) > width(self.step(need).scope);
         gathers && self.action(dependent) != Action::Release
     }
+}
+
+fn pools(plan: &Plan) -> Vec<PoolShape> {
+    let named = plan.pools.iter().map(|pool| PoolShape {
+        slots: pool.slots,
+        spacing: pool
+            .rate_per_second
+            .map(|per_second| Duration::from_secs_f64(1.0 / per_second)),
+    });
+    let rest = PoolShape {
+        slots: SLOTS_WITHOUT_POOL,
+        spacing: None,
+    };
+    named.chain([rest]).collect()
+}
+
+fn pool_of_step(plan: &Plan) -> Vec<u32> {
+    let place = |name: &PoolName| plan.pools.iter().position(|pool| pool.name == *name);
+    let pools = plan.steps.iter().map(|step| {
+        let pool = step.pool.as_ref().and_then(place);
+        u32::try_from(pool.unwrap_or(plan.pools.len())).expect("few pools")
+    });
+    pools.collect()
 }
 
 fn width(scope: Scope) -> u8 {

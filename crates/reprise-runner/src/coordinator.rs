@@ -1,9 +1,9 @@
 //! One coordinator's life over a run: claim, take up, perform, stop.
 //!
-//! The loop takes all that has come in, asks the engine, writes every entry
-//! of the answer in one group commit, and only then performs the other
-//! effects, in order: so each entry is durable before the effects after it,
-//! and durability is paid per group.
+//! The loop takes all that has come in, asks the engine, and hands the entries
+//! of its answers to the writer, which commits them in groups. An effect is
+//! performed once the entry that it waits for is durable, and the coordinator
+//! does not wait for commits: it goes on deciding meanwhile.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -14,20 +14,23 @@ use reprise_model::{
     AttemptId, Command, Digest, Entry, Epoch, Owner, Plan, RunEnd, RunId, Seq, Timestamp,
 };
 use reprise_ports::{Claim, Journal, JournalError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{Companions, Outputs, call_of};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Message};
+use crate::durable::Durable;
 use crate::observer::Observer;
 use crate::world::World;
+use crate::writer::{Desk, Writer};
 
 /// How often the inbox is looked into for commands from other terminals.
 const INBOX_EVERY: Duration = Duration::from_millis(300);
 
-/// Messages taken into one group commit at most: bounds the latency of the first.
-const GROUP_AT_MOST: usize = 4096;
+/// Messages decided upon before their entries go to the writer: bounds the
+/// latency of the first.
+const GROUP_AT_MOST: usize = 256;
 
 /// What to execute, and where.
 pub struct Execution {
@@ -94,21 +97,25 @@ pub async fn execute(execution: Execution) -> Result<RunEnd, RunError> {
     };
     let end = coordinator.live(owner).await;
     coordinator.dispatcher.cut_off().await;
-    journal.release(&run, &coordinator.claim).await;
+    let claim = coordinator.writer.close().await.unwrap_or(claim);
+    journal.release(&run, &claim).await;
     end
 }
 
 struct Coordinator {
     execution: Execution,
-    claim: Claim,
     engine: Engine,
     clock: Clock,
+    writer: Writer,
+    durable: Durable,
     outputs: Outputs,
     companions: Companions,
     dispatcher: Dispatcher,
     incoming: mpsc::UnboundedReceiver<Message>,
     alarm: Option<Timestamp>,
     last_command: u64,
+    /// Kept for its room.
+    effects: Vec<Effect>,
 }
 
 /// What earlier coordinators left, taken in as it is read.
@@ -140,6 +147,7 @@ impl Coordinator {
         let options = Options {
             seed: seed_of(run),
             wait_for_people: execution.options.wait_for_people,
+            ..Options::default()
         };
         let mut past = Past {
             replay: Replay::begin(execution.plan.clone(), options),
@@ -177,54 +185,73 @@ impl Coordinator {
             replay.finish().map_err(unreadable)?
         };
         let (outbox, incoming) = mpsc::unbounded_channel();
+        let desk = Desk {
+            run: run.clone(),
+            journal: journal.clone(),
+            observer: execution.observer.clone(),
+            outbox: outbox.clone(),
+        };
         Ok(Self {
+            writer: Writer::start(desk, claim),
+            durable: Durable::up_to(claim.next),
             last_command: engine.fold().last_command(),
             dispatcher: Dispatcher::new(outbox, execution.observer.clone()),
             companions: Companions::new(&execution.plan),
             execution,
-            claim,
             engine,
             clock,
             outputs,
             incoming,
             alarm: None,
+            effects: Vec::new(),
         })
     }
 
     async fn live(&mut self, owner: Owner) -> Result<RunEnd, RunError> {
         let inbox = self.read_inbox().await?;
-        let mut inputs = vec![Input::Begin { owner, inbox }];
-        let mut waiters = Vec::new();
-        let mut inbox_timer = tokio::time::interval(INBOX_EVERY);
+        let mut end = self.decide(vec![Input::Begin { owner, inbox }]);
+        let mut inbox_timer =
+            tokio::time::interval_at(tokio::time::Instant::now() + INBOX_EVERY, INBOX_EVERY);
         inbox_timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let signals = self.execution.options.signals.clone();
         let mut cancelled = false;
         loop {
-            if let Some(end) = self.decide_and_perform(&mut inputs, &mut waiters).await? {
+            if let Some(end) = end {
                 return Ok(end);
             }
-            tokio::select! {
+            // What comes seldom comes first: answers may come without a pause.
+            end = tokio::select! {
                 biased;
                 () = signals.abort.cancelled() => return Err(RunError::Aborted),
                 () = signals.cancel.cancelled(), if !cancelled => {
                     cancelled = true;
                     let command = Command::Cancel { by: "signal".to_owned() };
-                    inputs.push(Input::Commanded { number: 0, command });
+                    self.decide(vec![Input::Commanded { number: 0, command }])
                 }
-                Some(first) = self.incoming.recv() => {
-                    self.gather(first, &mut inputs, &mut waiters);
+                _ = inbox_timer.tick() => {
+                    let commands = self.read_inbox().await?;
+                    let commands = commands.into_iter();
+                    let inputs = commands.map(|(number, command)| Input::Commanded { number, command });
+                    self.decide(inputs.collect())
                 }
                 () = sleep_until(self.alarm.map(|at| self.clock.instant_of(at))) => {
                     self.switch_off_alarm();
-                    inputs.push(Input::Tick);
+                    self.decide(vec![Input::Tick])
                 }
-                _ = inbox_timer.tick() => {
-                    for (number, command) in self.read_inbox().await? {
-                        inputs.push(Input::Commanded { number, command });
-                    }
-                }
+                Some(first) = self.incoming.recv() => self.take_all(first)?,
+                () = self.writer.gone() => return Err(self.why_unwritten().into()),
+            };
+        }
+    }
+
+    /// The writer's last word; it is in the queue before the writer goes.
+    fn why_unwritten(&mut self) -> JournalError {
+        while let Ok(message) = self.incoming.try_recv() {
+            if let Message::Unwritten(error) = message {
+                return error;
             }
         }
+        unreachable!("a writer ends by an error, or after its coordinator")
     }
 
     /// An alarm rings once. The engine sets the next one, or none: one left on
@@ -243,77 +270,92 @@ impl Coordinator {
         Ok(commands)
     }
 
-    /// Takes the message and all that have come in behind it.
-    fn gather(
-        &mut self,
-        first: Message,
-        inputs: &mut Vec<Input>,
-        waiters: &mut Vec<oneshot::Sender<()>>,
-    ) {
+    /// Takes the message and those that have come in behind it, decides, and
+    /// gives all that was journalled to the writer at once.
+    fn take_all(&mut self, first: Message) -> Result<Option<RunEnd>, RunError> {
+        let now = self.clock.now();
+        let mut entries = Vec::new();
+        let mut end = None;
         let mut next = Some(first);
+        let mut taken = 0;
         while let Some(message) = next {
-            match message {
-                Message::Input(input) => {
-                    if let Some(attempt) = answered(&input) {
-                        self.dispatcher.landed(attempt);
-                    }
-                    inputs.push(input);
-                }
-                Message::Mark(input, durable) => {
-                    inputs.push(input);
-                    waiters.push(durable);
-                }
-            }
-            next = (inputs.len() < GROUP_AT_MOST)
+            end = end.or(self.take(message, now, &mut entries)?);
+            taken += 1;
+            next = (taken < GROUP_AT_MOST)
                 .then(|| self.incoming.try_recv().ok())
                 .flatten();
         }
-    }
-
-    async fn decide_and_perform(
-        &mut self,
-        inputs: &mut Vec<Input>,
-        waiters: &mut Vec<oneshot::Sender<()>>,
-    ) -> Result<Option<RunEnd>, RunError> {
-        let now = self.clock.now();
-        let mut entries = Vec::new();
-        let mut others = Vec::new();
-        for input in inputs.drain(..) {
-            for effect in self.engine.handle(input, now) {
-                match effect {
-                    Effect::Journal(entry) => entries.push(entry),
-                    other => others.push(other),
-                }
-            }
-        }
-        self.write(&entries).await?;
-        for waiter in waiters.drain(..) {
-            let _ = waiter.send(());
-        }
-        let mut end = None;
-        for effect in others {
-            end = end.or(self.perform(effect));
-        }
+        self.write(entries);
         Ok(end)
     }
 
-    async fn write(&mut self, entries: &[Entry]) -> Result<(), RunError> {
-        if entries.is_empty() {
-            return Ok(());
+    fn take(
+        &mut self,
+        message: Message,
+        now: Timestamp,
+        entries: &mut Vec<Entry>,
+    ) -> Result<Option<RunEnd>, RunError> {
+        Ok(match message {
+            Message::Input(input) => {
+                if let Some(attempt) = answered(&input) {
+                    self.dispatcher.landed(attempt);
+                }
+                self.feed(input, now, entries)
+            }
+            Message::Mark(input, waiter) => {
+                let end = self.feed(input, now, entries);
+                self.durable.tell(waiter);
+                end
+            }
+            Message::Durable(next) => {
+                let mut end = None;
+                for effect in self.durable.advance(next) {
+                    end = end.or(self.perform(effect));
+                }
+                end
+            }
+            Message::Unwritten(error) => return Err(error.into()),
+        })
+    }
+
+    fn decide(&mut self, inputs: Vec<Input>) -> Option<RunEnd> {
+        let now = self.clock.now();
+        let mut entries = Vec::new();
+        let mut end = None;
+        for input in inputs {
+            end = end.or(self.feed(input, now, &mut entries));
         }
-        let run = &self.execution.run;
-        let journal = &self.execution.journal;
-        journal.append(run, &mut self.claim, entries).await?;
-        for entry in entries {
-            self.outputs.note(entry);
+        self.write(entries);
+        end
+    }
+
+    /// Asks the engine, and performs of its answer what waits for no entry.
+    fn feed(&mut self, input: Input, now: Timestamp, entries: &mut Vec<Entry>) -> Option<RunEnd> {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.engine.feed(input, now, &mut effects);
+        let mut end = None;
+        for effect in effects.drain(..) {
+            if let Effect::Journal(entry) = effect {
+                self.durable.record(entry.seq);
+                self.outputs.note(&entry);
+                entries.push(entry);
+            } else if let Some(effect) = self.durable.admit(effect) {
+                end = end.or(self.perform(effect));
+            }
         }
-        self.execution.observer.entries(entries);
-        Ok(())
+        self.effects = effects;
+        end
+    }
+
+    fn write(&mut self, entries: Vec<Entry>) {
+        if !entries.is_empty() {
+            self.writer.write(entries);
+        }
     }
 
     fn perform(&mut self, effect: Effect) -> Option<RunEnd> {
         match effect {
-            Effect::Journal(_) => unreachable!("entries are written before the others"),
+            Effect::Journal(_) => unreachable!("the writer has it"),
             Effect::Start { attempt, .. } => self.send_off(attempt, None),
             Effect::Probe { attempt, mark, .. } => self.send_off(attempt, Some(mark)),
             Effect::Interrupt { attempt, .. } => self.dispatcher.interrupt(attempt),

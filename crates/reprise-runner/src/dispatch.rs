@@ -12,8 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use reprise_engine::{Answer, Input};
-use reprise_model::{AttemptId, Fault, FaultKind};
-use reprise_ports::{Call, Connector, Context, Probe, Progress};
+use reprise_model::{AttemptId, Fault, FaultKind, Seq};
+use reprise_ports::{Call, Connector, Context, JournalError, Probe, Progress};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -26,11 +26,15 @@ use crate::observer::Observer;
 /// a transaction back and to stop a child process.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// What an attempt tells its coordinator.
+/// What attempts and the writer tell their coordinator.
 pub(crate) enum Message {
     Input(Input),
     /// A mark, and who waits for it to be durable.
     Mark(Input, oneshot::Sender<()>),
+    /// Every entry before this one is durable.
+    Durable(Seq),
+    /// The journal took no more.
+    Unwritten(JournalError),
 }
 
 pub(crate) struct Dispatcher {

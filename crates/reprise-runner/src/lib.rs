@@ -2,6 +2,8 @@
 //! tokio, the clock and signals.
 //!
 //! - [`execute`]: one coordinator's life over a run, from the claim to the end
+//! - `writer`: appends to the journal, beside the coordinator
+//! - `durable`: what waits for an entry to be durable
 //! - `dispatch`: starts, probes and interrupts attempts (local today; a worker
 //!   on another machine would sit behind the same three calls)
 //! - `call`: what an attempt is told, as data
@@ -13,10 +15,12 @@ mod call;
 mod clock;
 mod coordinator;
 mod dispatch;
+mod durable;
 mod observer;
 mod run_id;
 mod survey;
 mod world;
+mod writer;
 
 pub use clock::Clock;
 pub use coordinator::{ExecuteOptions, Execution, RunError, Signals, execute};

@@ -4,9 +4,10 @@ use reprise_model::{AttemptId, Entry};
 use reprise_ports::Progress;
 use tracing::Span;
 
-/// Called from the coordinator. Must not block.
+/// Called from the coordinator and from its writer. Must not block.
 pub trait Observer: Send + Sync {
-    /// Entries that are durable now, in order, none left out.
+    /// Entries that are durable now, in order, none left out, and before
+    /// anything that waited for them is done.
     fn entries(&self, entries: &[Entry]);
 
     /// Entries of earlier coordinators, as the run is taken up again: before

@@ -1,6 +1,7 @@
 //! One simulated run: coordinators that come and go over one journal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::RngExt;
 use reprise_engine::{Effect, Engine, Fold, Input, Options};
@@ -24,6 +25,12 @@ pub struct Faults {
     pub operator: f64,
     /// Inputs after which the faults stop.
     pub until: u64,
+}
+
+/// Simulated tasks take seconds: with the reach that is meant for commits
+/// nobody would ever be on deck. Every third run goes without.
+fn reach_of(seed: u64) -> Duration {
+    Duration::from_secs(seed % 3 * 20)
 }
 
 /// What a run came to.
@@ -129,6 +136,7 @@ impl Run {
         let options = Options {
             seed: self.seed,
             wait_for_people: false,
+            reach: reach_of(self.seed),
         };
         if self.journal.is_empty() {
             let (engine, created) = Engine::create(self.plan.clone(), options, self.now);

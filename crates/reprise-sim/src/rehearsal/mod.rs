@@ -57,6 +57,7 @@ pub fn curtain_up(plan: &Arc<Plan>) -> Engine {
     let options = Options {
         seed: 0,
         wait_for_people: true,
+        reach: Duration::ZERO,
     };
     Engine::create(plan.clone(), options, BEGIN).0
 }

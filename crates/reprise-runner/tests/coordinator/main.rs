@@ -1,7 +1,9 @@
 //! The coordinator over scripted connectors and a journal in memory.
 
+mod failing;
+
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use reprise_model::{
 use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Journal, NewRun, Probe};
 use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, Silent, World, execute};
 use reprise_sim::{Sample, plan};
+
+use failing::Failing;
 use serde_json::{Value, json};
 
 /// Does what the script says and keeps count.
@@ -136,6 +140,14 @@ impl Stage {
     }
 
     async fn execute_with(&self, options: ExecuteOptions) -> Result<RunEnd, RunError> {
+        self.execute_on(self.journal.clone(), options).await
+    }
+
+    async fn execute_on(
+        &self,
+        journal: Arc<dyn Journal>,
+        options: ExecuteOptions,
+    ) -> Result<RunEnd, RunError> {
         let stores = BTreeMap::from([(
             StoreId::new("product"),
             self.connector.clone() as Arc<dyn Connector>,
@@ -145,7 +157,7 @@ impl Stage {
             run: self.run.clone(),
             plan: self.plan.clone(),
             world: Arc::new(world),
-            journal: self.journal.clone(),
+            journal,
             observer: Arc::new(Silent),
             options,
         })
@@ -379,4 +391,33 @@ async fn a_signal_cancels_and_a_resume_finishes() {
         stage.execute(Signals::default()).await.unwrap(),
         RunEnd::Finished
     );
+}
+
+/// Wherever the journal gives up, nothing was performed whose start is not in
+/// it, the run is given up, and another owner finishes it.
+#[tokio::test]
+async fn a_journal_that_gives_up_ends_the_coordinator_and_loses_nothing() {
+    for appends in 0.. {
+        let stage = Stage::new(false).await;
+        let journal = Arc::new(Failing {
+            inner: stage.journal.clone(),
+            left: AtomicU32::new(appends),
+        });
+        let end = stage.execute_on(journal, ExecuteOptions::default()).await;
+        let entries = stage.entries().await;
+        for (task, count) in stage.connector.performed.lock().unwrap().iter() {
+            let started = entries.iter().filter(|entry| match &entry.event {
+                Event::Started { attempt } => stage.plan.key(attempt.task) == *task,
+                _ => false,
+            });
+            assert_eq!(started.count(), *count as usize, "{appends}: {task}");
+        }
+        if end.is_ok() {
+            assert!(appends > 5, "the journal never gave up");
+            return;
+        }
+        assert!(matches!(end, Err(RunError::Journal(_))), "{end:?}");
+        let resumed = stage.execute(Signals::default()).await.unwrap();
+        assert_eq!(resumed, RunEnd::Finished, "{appends}");
+    }
 }

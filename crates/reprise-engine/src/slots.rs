@@ -1,0 +1,218 @@
+//! Slots, as the world uses them: whose attempts are under way, and who is on
+//! deck.
+//!
+//! A slot is free once its attempt has ended, not once the end is durable. So
+//! that it does not stand idle for a commit before the next attempt may start,
+//! some attempts are journalled before a slot is free for them; they wait *on
+//! deck*, durable by then, and are sent off in the order of the journal. The
+//! deck holds as much work as its pool gets done in [`Options::reach`]: where
+//! tasks take seconds nobody is on it, and nowhere does a more urgent task wait
+//! longer than that for those that were journalled before it.
+//!
+//! All of this is a matter of one owner's life: the journal knows of starts and
+//! ends alone, and an attempt on deck at a crash is one that was started.
+//!
+//! [`Options::reach`]: crate::Options::reach
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use reprise_model::{Plan, Seq, TaskIx, Timestamp};
+
+use crate::by_task::ByTask;
+use crate::fold::Flight;
+use crate::topology::Topology;
+
+/// Attempts on one pool's deck: bounds what a crash leaves to be probed.
+const ON_DECK_AT_MOST: usize = 1024;
+
+/// Weight of the newest attempt in the mean of its step, as a divisor: high
+/// enough to follow a change within some ten attempts.
+const NEWEST_OF: f64 = 8.0;
+
+/// An attempt that was journalled ahead of its slot.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct OnDeck {
+    pub task: TaskIx,
+    /// Its entry in the journal.
+    pub after: Seq,
+    /// Microseconds that it is expected to take.
+    expected: f64,
+}
+
+#[derive(Clone)]
+struct Pool {
+    slots: u32,
+    in_use: u32,
+    deck: VecDeque<OnDeck>,
+    /// Microseconds of work on deck.
+    ahead: f64,
+    /// Microseconds of work that may be on deck.
+    reach: f64,
+}
+
+#[derive(Clone)]
+pub(crate) struct Slots {
+    pools: Vec<Pool>,
+    /// Free over all pools.
+    free: u32,
+    on_deck: usize,
+    /// When each attempt under way was sent off.
+    sent: ByTask<Timestamp>,
+    /// Microseconds that attempts of each step took lately.
+    means: Vec<Option<f64>>,
+}
+
+impl Slots {
+    pub fn new(topology: &Topology, reach: Duration) -> Self {
+        let plan: &Plan = &topology.plan;
+        let pools = topology.pools.iter().map(|pool| Pool {
+            slots: pool.slots,
+            in_use: 0,
+            deck: VecDeque::new(),
+            ahead: 0.0,
+            reach: match pool.spacing {
+                Some(_) => 0.0,
+                None => reach.as_secs_f64() * 1e6 * f64::from(pool.slots),
+            },
+        });
+        Self {
+            pools: pools.collect(),
+            free: plan.slots.unwrap_or(u32::MAX),
+            on_deck: 0,
+            sent: ByTask::new(plan.tasks.len()),
+            means: vec![None; plan.steps.len()],
+        }
+    }
+
+    /// Takes over the attempts that a journal has under way, so that a run can
+    /// be followed on from there. Which of them were on deck it does not tell:
+    /// those that came last, as far as there are no slots for them.
+    pub fn adopt(&mut self, topology: &Topology, flights: &ByTask<Flight>) {
+        let mut flights: Vec<_> = flights.values().collect();
+        flights.sort_unstable_by_key(|flight| (flight.since, flight.attempt));
+        for flight in flights {
+            let task = flight.attempt.task;
+            if self.is_free(topology.pool(task)) {
+                self.send_off(topology.pool(task), task, flight.since);
+            } else {
+                self.put_on_deck(topology, task, Seq(0));
+            }
+        }
+    }
+
+    pub fn is_free(&self, pool: usize) -> bool {
+        let pool = &self.pools[pool];
+        self.free > 0 && pool.in_use < pool.slots
+    }
+
+    /// Attempts of the pool that the journal takes to be under way.
+    pub fn journalled(&self, pool: usize) -> usize {
+        self.pools[pool].in_use as usize + self.pools[pool].deck.len()
+    }
+
+    /// When the task's attempt was sent off, if one is under way.
+    pub fn sent(&self, task: TaskIx) -> Option<Timestamp> {
+        self.sent.get(task).copied()
+    }
+
+    pub fn send_off(&mut self, pool: usize, task: TaskIx, now: Timestamp) {
+        let pool = &mut self.pools[pool];
+        assert!(self.free > 0 && pool.in_use < pool.slots, "a slot is free");
+        pool.in_use += 1;
+        self.free -= 1;
+        self.sent.insert(task, now);
+    }
+
+    /// The attempt has ended: its slot is free from now on. Returns when it
+    /// had been sent off.
+    pub fn land(&mut self, topology: &Topology, task: TaskIx, now: Timestamp) -> Timestamp {
+        let sent = self.sent.remove(task).expect("an attempt ends once");
+        let pool = &mut self.pools[topology.pool(task)];
+        pool.in_use = pool.in_use.checked_sub(1).expect("one slot an attempt");
+        self.free += 1;
+        let took = (now.as_micros() - sent.as_micros()).max(0) as f64;
+        let mean = &mut self.means[topology.plan.tasks[task.get()].step as usize];
+        *mean = Some(mean.map_or(took, |mean| mean + (took - mean) / NEWEST_OF));
+        sent
+    }
+
+    /// Whether the pool's deck has room for the task. Nobody is taken on deck
+    /// of whom it is not known how long they take.
+    pub fn has_room(&self, topology: &Topology, pool: usize, task: TaskIx) -> bool {
+        let pool = &self.pools[pool];
+        pool.deck.len() < ON_DECK_AT_MOST
+            && self
+                .expected(topology, task)
+                .is_some_and(|expected| pool.ahead + expected <= pool.reach)
+    }
+
+    fn expected(&self, topology: &Topology, task: TaskIx) -> Option<f64> {
+        let planned = &topology.plan.tasks[task.get()];
+        let mean = self.means[planned.step as usize]?;
+        let own = planned
+            .expected
+            .map_or(0.0, |own| own.0.as_secs_f64() * 1e6);
+        Some(mean.max(own))
+    }
+
+    pub fn put_on_deck(&mut self, topology: &Topology, task: TaskIx, after: Seq) {
+        let expected = self.expected(topology, task).unwrap_or_default();
+        let pool = &mut self.pools[topology.pool(task)];
+        pool.ahead += expected;
+        pool.deck.push_back(OnDeck {
+            task,
+            after,
+            expected,
+        });
+        self.on_deck += 1;
+    }
+
+    /// Takes the attempt that waits longest among those with a free slot: of
+    /// all on deck its entry is durable first.
+    pub fn next_on_deck(&mut self) -> Option<OnDeck> {
+        if self.on_deck == 0 || self.free == 0 {
+            return None;
+        }
+        let pools = self.pools.iter_mut();
+        let with_slot = pools.filter(|pool| pool.in_use < pool.slots && !pool.deck.is_empty());
+        let pool = with_slot.min_by_key(|pool| pool.deck.front().map(|first| first.after))?;
+        self.on_deck -= 1;
+        pool.take(0)
+    }
+
+    /// Takes the task's attempt off deck, if it is there.
+    pub fn recall(&mut self, topology: &Topology, task: TaskIx) -> Option<OnDeck> {
+        if self.on_deck == 0 {
+            return None;
+        }
+        let pool = &mut self.pools[topology.pool(task)];
+        let place = pool.deck.iter().position(|found| found.task == task)?;
+        self.on_deck -= 1;
+        pool.take(place)
+    }
+
+    /// Takes all attempts off deck, in the order of the journal.
+    pub fn recall_all(&mut self) -> Vec<OnDeck> {
+        self.on_deck = 0;
+        let mut all = Vec::new();
+        for pool in &mut self.pools {
+            all.extend(pool.deck.drain(..));
+            pool.ahead = 0.0;
+        }
+        all.sort_unstable_by_key(|found| found.after);
+        all
+    }
+}
+
+impl Pool {
+    fn take(&mut self, place: usize) -> Option<OnDeck> {
+        let taken = self.deck.remove(place)?;
+        // From nothing, so that rounding does not add up over a long run.
+        self.ahead = match self.deck.is_empty() {
+            true => 0.0,
+            false => self.ahead - taken.expected,
+        };
+        Some(taken)
+    }
+}
