@@ -73,7 +73,7 @@ impl Printer {
     /// Talk: what a person may want to know, and no script.
     pub fn talk(&self, text: &str) {
         if self.logs {
-            tracing::info!("{text}");
+            tracing::info!(target: "reprise", "{text}");
             return;
         }
         let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -88,7 +88,7 @@ impl Printer {
 
     pub fn warning(&self, message: &str, hint: Option<&str>) {
         if self.logs {
-            tracing::warn!(hint, "{message}");
+            tracing::warn!(target: "reprise", hint, "{message}");
             return;
         }
         self.talk(&format!("{} {message}", self.paint("warning:", "33;1")));
@@ -110,7 +110,7 @@ impl Printer {
 
     pub fn hint(&self, hint: &str) {
         if self.logs {
-            tracing::info!(hint, "what to do next");
+            tracing::info!(target: "reprise", hint, "what to do next");
             return;
         }
         self.talk(&format!("{} {hint}", self.paint("hint:", "36")));
@@ -184,6 +184,7 @@ fn log(failure: &Failure) {
     for mistake in failure.diagnostics.iter().flatten() {
         let (line, column) = mistake.position().unzip();
         tracing::error!(
+            target: "reprise",
             file = %mistake.file().display(),
             line,
             column,
@@ -202,6 +203,7 @@ fn log(failure: &Failure) {
         message => message,
     };
     tracing::error!(
+        target: "reprise",
         exit_code = failure.exit.code(),
         facts = (!facts.is_empty()).then(|| facts.join("; ")),
         hint = (!failure.hints.is_empty()).then(|| failure.hints.join("; ")),

@@ -113,6 +113,7 @@ fn the_log_as_json_is_all_of_standard_error_and_names_what_each_line_is_about() 
     let told = self::lines(&refused.stderr);
     assert_eq!(told.len(), 1, "{refused}");
     assert_eq!(told[0]["level"], "ERROR");
+    assert_eq!(told[0]["target"], "reprise");
     assert_eq!(told[0]["exit_code"], refused.code.expect("a code"));
 }
 
