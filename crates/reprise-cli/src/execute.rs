@@ -94,7 +94,8 @@ async fn drive(
     let _ = keeper.await;
     screen.finish();
     summary::write(&job.run, job.journal.as_ref(), &screen, inputs::now()).await;
-    served.finish(printer).await;
+    let at_once = matches!(ended, Err(RunError::Aborted));
+    served.finish(at_once, printer).await;
     (ended, screen)
 }
 

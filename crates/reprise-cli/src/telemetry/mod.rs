@@ -118,10 +118,11 @@ pub struct Served {
 }
 
 impl Served {
-    pub async fn finish(self, printer: &Printer) {
+    /// `at_once` waits for nobody.
+    pub async fn finish(self, at_once: bool, printer: &Printer) {
         drop(self.server);
         if let Some(export) = self.export {
-            export.finish(printer).await;
+            export.finish(at_once, printer).await;
         }
     }
 }

@@ -149,12 +149,16 @@ pub struct Export {
 
 impl Export {
     /// Sends what is left, for a bounded time, and says what did not arrive.
-    pub async fn finish(self, printer: &Printer) {
+    pub async fn finish(self, at_once: bool, printer: &Printer) {
         self.closing.cancel();
+        let (patience, trouble) = match at_once {
+            true => (Duration::ZERO, "the run was stopped at once"),
+            false => (FLUSH_FOR, "the collector took too long"),
+        };
         let stop = self.worker.abort_handle();
-        if tokio::time::timeout(FLUSH_FOR, self.worker).await.is_err() {
+        if tokio::time::timeout(patience, self.worker).await.is_err() {
             stop.abort();
-            self.tally.note("the collector took too long");
+            self.tally.note(trouble);
         }
         let made = self.tally.made.load(Ordering::Relaxed);
         let lost = made - self.tally.sent.load(Ordering::Relaxed).min(made);
