@@ -1,5 +1,7 @@
 //! Instants and durations, with the exactness that point-in-time recovery needs.
 
+mod quick;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -80,6 +82,9 @@ impl FromStr for Timestamp {
     /// RFC 3339 with an offset or `Z`; anything ambiguous is refused, and
     /// nothing is rounded.
     fn from_str(text: &str) -> Result<Self, TimestampError> {
+        if let Some(micros) = quick::micros(text.as_bytes()) {
+            return Ok(Self(micros));
+        }
         let bad = || TimestampError::Malformed(text.to_owned());
         let shape = text.as_bytes();
         let full_date_time = shape.len() >= 19
@@ -120,8 +125,21 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        struct Text;
+
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Timestamp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time in RFC 3339")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 

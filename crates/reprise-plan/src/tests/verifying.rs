@@ -1,6 +1,6 @@
 //! Plans that a run must refuse.
 
-use reprise_model::{Plan, TaskIx};
+use reprise_model::{Digest, Plan, TaskIx};
 
 use crate::fixture::plan;
 use crate::verify_plan;
@@ -83,4 +83,23 @@ fn a_malformed_plan_is_refused_with_the_place() {
         |plan| plan.pools.clear(),
         "the plan is malformed: step x names pool heavy, which is not there",
     );
+}
+
+/// The promise of the format, as it is written down.
+#[test]
+fn the_hash_is_of_the_compact_text_with_the_hash_zero() {
+    let mut plan = plan(&["x site exec", "y site exec <- x", "z run gate <- y"]);
+    for version in [1, 10, 123] {
+        for path in [1, 20_000, 70_000, 200_000] {
+            plan.version = version;
+            plan.estate.path = "p".repeat(path).into();
+            plan.hash = Digest::of(b"another");
+            let bare = Plan {
+                hash: Digest::default(),
+                ..plan.clone()
+            };
+            let text = serde_json::to_vec(&bare).unwrap();
+            assert_eq!(plan.computed_hash(), Digest::of(&text), "{version}, {path}");
+        }
+    }
 }
