@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use reprise_model::{Exit, Plan, RunEnd, RunId, Seq};
 use reprise_ports::Journal;
-use reprise_report::{Report, render};
+use reprise_report::{Display, Report, render};
 use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, World, execute};
 
+use crate::ahead::Follower;
 use crate::failure::Failure;
 use crate::hints;
 use crate::printer::Printer;
@@ -71,9 +72,18 @@ async fn drive(
 ) -> (Result<RunEnd, RunError>, Arc<Screen>) {
     let mut watch = telemetry.watch(&job.run, &job.plan, printer);
     let journal = watch.meter(job.journal.clone());
-    let watchers = std::mem::take(&mut watch.displays);
+    let mut watchers = std::mem::take(&mut watch.displays);
+    let follower = Follower::of(&job.plan);
+    watchers.extend(
+        follower
+            .clone()
+            .map(|one| Box::new(one) as Box<dyn Display>),
+    );
     let screen = Screen::new(job.plan.clone(), watchers, watch.tree.take(), printer);
     let served = watch.serve(&screen, printer);
+    if let Some(follower) = follower {
+        follower.keep(&screen);
+    }
     let ticker = screen.keep_fresh();
     let keeper = summary::keep(job.run.clone(), job.journal.clone(), screen.clone());
     let ended = execute(Execution {

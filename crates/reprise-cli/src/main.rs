@@ -6,6 +6,7 @@
 //! `state` (the journal), `summary` (how a run stands, kept beside it). `printer` alone writes to the terminal, and `hints`
 //! alone turns the errors of the inner crates into messages.
 
+mod ahead;
 mod args;
 mod commands;
 mod compile;

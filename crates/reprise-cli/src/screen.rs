@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressDrawTarget;
 use reprise_model::{AttemptId, Entry, Epoch, Plan, RunId, Seq, Timestamp};
 use reprise_ports::{Progress, Summary, Verified};
-use reprise_report::{Bars, Display, Fold, Lines, Monitor, Report};
+use reprise_report::{Bars, Display, Estimate, Fold, Lines, Monitor, Report};
 use reprise_runner::{Clock, Observer};
 
 use crate::printer::Printer;
@@ -83,6 +83,11 @@ impl Screen {
         let fold = monitor.fold();
         let all = fold.entries() == verified.next.0;
         all.then(|| fold.report(run, Some(verified.head)))
+    }
+
+    /// Takes the newest estimate of the time left.
+    pub fn estimated(&self, estimate: Option<Estimate>) {
+        self.lock().estimated(estimate);
     }
 
     pub fn finish(&self) {

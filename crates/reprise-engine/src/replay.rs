@@ -8,7 +8,9 @@ use crate::engine::{Engine, Options};
 use crate::fold::{Fold, FoldError};
 
 /// A run being read back, an entry at a time, so that its journal never has
-/// to be in memory as a whole.
+/// to be in memory as a whole. A clone can be finished while the reading goes
+/// on: the run as it stands there.
+#[derive(Clone)]
 pub struct Replay {
     engine: Engine,
 }

@@ -44,6 +44,15 @@ pub struct Expectation {
     pub from: Origin,
 }
 
+/// What the tasks of a step took on the whole. A median says what one task
+/// takes; a busy pool adds up means, and only the deviation knows the tails.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Moments {
+    pub mean: f64,
+    pub deviation: f64,
+    pub samples: u32,
+}
+
 /// What an expectation was learned from, the most specific first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Origin {
@@ -69,6 +78,7 @@ pub struct Lessons {
 #[derive(Clone, PartialEq, Debug)]
 struct StepLesson {
     whole: Expectation,
+    moments: Moments,
     /// The best first.
     fits: Vec<Fit>,
     /// Seconds of the last time, by subject.
@@ -90,6 +100,11 @@ impl Lessons {
     /// What the step's tasks take; absent where none was ever done.
     pub fn of_step(&self, step: &StepName) -> Option<Expectation> {
         Some(self.steps.get(step)?.whole)
+    }
+
+    /// Mean and deviation of the step's tasks; absent where none was ever done.
+    pub fn moments_of(&self, step: &StepName) -> Option<Moments> {
+        Some(self.steps.get(step)?.moments)
     }
 
     /// What the task is expected to take; absent where its step was never done.

@@ -9,6 +9,7 @@
 //! [`rehearse`] is the same without faults and without a journal: how long a
 //! plan takes when each task takes as long as it is told.
 
+mod ahead;
 mod checks;
 mod forecast;
 mod rehearsal;
@@ -17,6 +18,7 @@ mod simulation;
 mod workload;
 mod world;
 
+pub use ahead::{Ahead, Prospect};
 pub use checks::Violation;
 pub use forecast::{
     Band, Belief, Beliefs, Binding, Change, Forecast, Gain, PoolForecast, Share, SiteForecast,

@@ -22,7 +22,8 @@ fn certain(plan: &Plan) -> Beliefs {
 
 fn doubtful(plan: &Plan) -> Beliefs {
     Beliefs::of(plan, |task| {
-        Belief::measured(plan.expected(task).as_secs_f64(), 0.4, 10)
+        let seconds = plan.expected(task).as_secs_f64();
+        Belief::measured(seconds, 0.4 * seconds, 10)
     })
 }
 

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::state::{self, History};
 use crate::summary::{self, Noted};
-use crate::{hints, inputs};
+use crate::{ahead, hints, inputs};
 
 /// Show how a run stands: waves, what runs, what it waits for
 ///
@@ -85,9 +85,14 @@ async fn look(
     let (status, as_of) = match noted {
         Some(noted) => (noted.status, noted.as_of),
         None => {
-            let history = History::read(journal, row).await?;
+            let mut history = History::read(journal, row).await?;
             if history.torn > 0 {
                 printer.torn(history.torn);
+            }
+            if history.is_alive() {
+                let plan = history.fold.plan().clone();
+                let made = ahead::of_journal(journal, &history.row.id, &plan).await;
+                history.fold.set_estimate(made);
             }
             (history.fold.status(&history.row.id, now), None)
         }

@@ -1,7 +1,7 @@
 //! What is thought of a plan's tasks: from earlier runs, else from its runbook.
 
 use reprise_model::{Plan, TaskIx};
-use reprise_plan::learn::{self, Expectation, Lessons, Origin};
+use reprise_plan::learn::{self, Expectation, Lessons, Moments, Origin};
 use reprise_sim::{Belief, Beliefs};
 use serde::Serialize;
 
@@ -26,11 +26,12 @@ pub fn beliefs(plan: &Plan, lessons: &Lessons) -> (Beliefs, Durations) {
     };
     let beliefs = Beliefs::of(plan, |task| {
         let lesson = lessons.of(plan, task).filter(outweighs);
+        let lesson = lesson.zip(lessons.moments_of(&plan.step_of(task).name));
         let seconds = plan.expected(task).as_secs_f64();
         match lesson {
-            Some(lesson) => {
+            Some((lesson, moments)) => {
                 durations.learned += 1;
-                learned(lesson)
+                learned(lesson, moments)
             }
             None if is_guess(plan, task) => {
                 durations.guessed += 1;
@@ -52,14 +53,26 @@ fn outweighs(lesson: &Expectation) -> bool {
     }
 }
 
-/// How far a task is from its own last time says nothing of how far a whole
-/// step is off: of that, only the run's own factor is known.
-fn learned(lesson: Expectation) -> Belief {
-    let samples = match lesson.from {
-        Origin::Itself => u32::MAX,
-        Origin::Size | Origin::Step => lesson.samples,
-    };
-    Belief::measured(lesson.seconds, lesson.sigma, samples)
+/// One task's own last time, or its size, says where its middle is; how far
+/// tasks are off, no more than those of the whole step differ. How far a whole
+/// step is off cannot be learned from how tasks of one run differ: of that,
+/// only the run's own factor is known.
+fn learned(lesson: Expectation, step: Moments) -> Belief {
+    let whole = Belief::measured(step.mean, step.deviation, step.samples);
+    let spread = lesson.sigma.min(whole.spread);
+    match lesson.from {
+        Origin::Step => whole,
+        Origin::Size => Belief {
+            seconds: lesson.seconds,
+            spread,
+            doubt: whole.doubt,
+        },
+        Origin::Itself => Belief {
+            seconds: lesson.seconds / (spread * spread / 2.0).exp(),
+            spread,
+            doubt: 0.05,
+        },
+    }
 }
 
 /// Neither an earlier run nor the runbook's author said anything.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use reprise_model::Volume;
 
-use super::{Expectation, Origin};
+use super::{Expectation, Moments, Origin};
 
 /// Fewer samples show no line.
 const ENOUGH: usize = 10;
@@ -129,6 +129,18 @@ pub(super) fn whole(seconds: &[f64]) -> Option<Expectation> {
         samples: u32::try_from(seconds.len()).unwrap_or(u32::MAX),
         from: Origin::Step,
     })
+}
+
+/// Of at least one sample.
+pub(super) fn moments(seconds: &[f64]) -> Moments {
+    let count = seconds.len() as f64;
+    let mean = seconds.iter().sum::<f64>() / count;
+    let squares: f64 = seconds.iter().map(|took| (took - mean).powi(2)).sum();
+    Moments {
+        mean,
+        deviation: (squares / count).sqrt(),
+        samples: u32::try_from(seconds.len()).unwrap_or(u32::MAX),
+    }
 }
 
 /// The standard deviation that a normal law would have with this median

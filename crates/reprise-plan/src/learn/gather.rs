@@ -121,6 +121,7 @@ fn lesson(samples: Samples, sites: &BTreeMap<Subject, Known>) -> Option<StepLess
     };
     Some(StepLesson {
         whole,
+        moments: fit::moments(&seconds),
         fits: fit::fits(points(&samples.last, sites), whole.sigma),
         last: samples.last,
         own_sigma,

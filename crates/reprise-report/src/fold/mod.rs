@@ -25,6 +25,7 @@ pub use pools::PoolUse;
 pub use record::{GateAnswer, LiveProgress, TaskRecord};
 pub use tally::{SiteProgress, WaveTally};
 
+use crate::estimate::Estimate;
 use tally::Tally;
 
 /// Where a run stands as a whole, as far as its journal tells. `Running` may
@@ -78,6 +79,7 @@ pub struct Fold {
     paused: bool,
     cancelling: bool,
     moved: Volume,
+    estimate: Option<Estimate>,
 }
 
 impl Fold {
@@ -104,6 +106,7 @@ impl Fold {
             paused: false,
             cancelling: false,
             moved: Volume::default(),
+            estimate: None,
             plan,
         }
     }
@@ -139,6 +142,11 @@ impl Fold {
                 phase: phase.map(str::to_owned),
             }));
         }
+    }
+
+    /// Takes what somebody who can run the engine ahead says of the time left.
+    pub fn set_estimate(&mut self, estimate: Option<Estimate>) {
+        self.estimate = estimate;
     }
 
     fn take(&mut self, event: &Event, at: Timestamp) {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use reprise_model::{Action, Halt, Owner, Plan, RunEnd, TaskIx, TaskState, Timestamp, Volume};
 
+use crate::estimate::Estimate;
+
 use super::{Fold, PhaseClock, RunState, SiteProgress, TaskRecord, WaveTally};
 
 impl Fold {
@@ -42,6 +44,11 @@ impl Fold {
 
     pub fn phases(&self) -> &[PhaseClock] {
         &self.phases
+    }
+
+    /// The newest estimate of the time left, if anybody has made one.
+    pub fn estimate(&self) -> Option<Estimate> {
+        self.estimate
     }
 
     /// Tasks with an attempt under way.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use reprise_model::{AttemptId, Entry, Plan, Timestamp, Volume};
 
+use crate::estimate::Estimate;
 use crate::fold::Fold;
 
 pub use bars::Bars;
@@ -76,6 +77,10 @@ impl Monitor {
         phase: Option<&str>,
     ) {
         self.fold.progress(attempt, volume, fraction, phase);
+    }
+
+    pub fn estimated(&mut self, estimate: Option<Estimate>) {
+        self.fold.set_estimate(estimate);
     }
 
     pub fn refresh(&mut self, now: Timestamp) {

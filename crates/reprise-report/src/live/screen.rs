@@ -123,12 +123,20 @@ mod tests {
 
         let mut story = Story::begin();
         story.run(0, recovered(2)).site(0);
-        let rows_now = rows(&story.fold(plan(2)), at(150));
+        let mut fold = story.fold(plan(2));
+        fold.set_estimate(Some(Estimate {
+            seconds_left: 20.0,
+            rough: false,
+            from_seconds: None,
+            to_seconds: None,
+            as_of: None,
+        }));
+        let rows_now = rows(&fold, at(150));
         assert_eq!(labels(&rows_now), ["tasks 4/7", "wave 2 0/1"]);
         assert!(
             rows_now[0]
                 .message
-                .starts_with("1,000 rows  100.0 kB  about")
+                .starts_with("1,000 rows  100.0 kB  about 20.0s left")
         );
     }
 }

@@ -23,7 +23,7 @@ pub struct Spread {
 
 impl Spread {
     /// Of at least one value.
-    pub(crate) fn of(mut values: Vec<f64>) -> Self {
+    pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let band = |percent: u32| {
             let outside = (1.0 - f64::from(percent) / 100.0) / 2.0;

@@ -59,11 +59,15 @@ impl Belief {
         }
     }
 
-    /// Measured so many times, with that spread.
-    pub fn measured(seconds: f64, spread: f64, samples: u32) -> Self {
+    /// Measured so many times, with that mean and standard deviation in
+    /// seconds: the lognormal law that has both (Aitchison and Brown, The
+    /// Lognormal Distribution, 1957).
+    pub fn measured(mean: f64, deviation: f64, samples: u32) -> Self {
+        let relative = if mean > 0.0 { deviation / mean } else { 0.0 };
+        let spread = (1.0 + relative * relative).ln().sqrt();
         let error = spread / f64::from(samples.max(1)).sqrt();
         Self {
-            seconds,
+            seconds: mean / (spread * spread / 2.0).exp(),
             spread,
             doubt: error.max(0.05),
         }

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 pub use band::{Band, Spread};
 pub use belief::{Belief, Beliefs};
+pub(crate) use belief::{Chance, duration};
 pub use binding::{Binding, Share};
 pub use scale::{proportional, scaled};
 

@@ -6,9 +6,11 @@ use reprise_model::{Plan, PlannedTask, Pool, Scope, TaskIx};
 use reprise_sim::{Sample, plan};
 
 /// Tasks of the run's scope, each with its pool, its seconds and its needs.
+#[allow(dead_code, reason = "not every test sketches plans")]
 pub type Sketch = (&'static str, u64, &'static [u32]);
 
 /// A plan of one step for each task, and what its tasks take.
+#[allow(dead_code, reason = "not every test sketches plans")]
 pub fn sketched(pools: &[(&str, u32, Option<f64>)], tasks: &[Sketch]) -> (Arc<Plan>, Vec<u64>) {
     let mut plan = sample(1, 1, false);
     let mut step = plan.steps[0].clone();
