@@ -22,3 +22,6 @@ heading "the journal: events appended against bare inserts, as durable"
 
 heading "a million tasks: compile, run, kill, resume, status, report"
 "$examples/scale_bench"
+
+heading "the order of starts: makespan by lower bound, in virtual time"
+"$cargo" run -q --release -p reprise-sim --example makespan_bench -- 15

@@ -11,6 +11,7 @@
 
 mod ahead;
 mod checks;
+mod contest;
 mod forecast;
 mod rehearsal;
 mod sample;
@@ -20,6 +21,7 @@ mod world;
 
 pub use ahead::{Ahead, Prospect};
 pub use checks::Violation;
+pub use contest::{Knowledge, engine_takes, first_come_takes};
 pub use forecast::{
     Band, Belief, Beliefs, Binding, Change, Forecast, Gain, PoolForecast, Share, SiteForecast,
     Spread, WaveForecast, forecast, proportional, scaled,

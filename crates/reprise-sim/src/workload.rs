@@ -176,12 +176,14 @@ pub struct Workload {
     pub durations: Vec<Duration>,
     /// max(critical path, work / slots, work of a pool / its slots).
     pub bound: Duration,
+    options: WorkloadOptions,
+    scale: f64,
 }
 
 impl Workload {
     pub fn new(options: WorkloadOptions) -> Self {
         let mut plan = plan(options);
-        let mut seconds = durations(&plan, options);
+        let mut seconds = durations(&plan, options, 0);
         let bare = bound(&plan, &seconds);
         let scale = match options.bound {
             Some(wanted) => wanted.as_secs_f64() / bare,
@@ -197,6 +199,23 @@ impl Workload {
             plan: plan.sealed(),
             durations: seconds.into_iter().map(Duration::from_secs_f64).collect(),
             bound: Duration::from_secs_f64(bare * scale),
+            options,
+            scale,
+        }
+    }
+
+    /// The same sites restored at another time: they are as large as they
+    /// were, and each task takes what it takes that time.
+    pub fn at_another_time(&self, time: u64) -> Self {
+        let mut seconds = durations(&self.plan, self.options, time);
+        for second in &mut seconds {
+            *second *= self.scale;
+        }
+        Self {
+            plan: self.plan.clone(),
+            bound: Duration::from_secs_f64(bound(&self.plan, &seconds)),
+            durations: seconds.into_iter().map(Duration::from_secs_f64).collect(),
+            ..*self
         }
     }
 
@@ -349,11 +368,14 @@ fn planned_step(at: usize, (name, pool, needs, _): &Sketch, pools: bool) -> Plan
 }
 
 /// In units of a step's median weight.
-fn durations(plan: &Plan, options: WorkloadOptions) -> Vec<f64> {
+fn durations(plan: &Plan, options: WorkloadOptions, time: u64) -> Vec<f64> {
     let mut rng = StdRng::seed_from_u64(options.seed);
     let sizes: Vec<f64> = (0..options.sites)
         .map(|_| lognormal(&mut rng, 0.8))
         .collect();
+    if time > 0 {
+        rng = StdRng::seed_from_u64(options.seed.wrapping_mul(1_000_003).wrapping_add(time));
+    }
     let size_of = |site: u32| match (options.skew, site) {
         (Skew::GiantSite, 7) => 100.0,
         _ => sizes[site as usize],

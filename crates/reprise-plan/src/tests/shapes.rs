@@ -68,5 +68,38 @@ fn a_narrow_pool_bounds_from_below() {
     };
     check(1, None, 30.0, Binding::Slots(PoolName::from("load")));
     check(3, None, 10.0, Binding::CriticalPath);
-    check(3, Some(0.1), 20.0, Binding::Rate(PoolName::from("load")));
+    // Two intervals, and the last task.
+    check(3, Some(0.1), 30.0, Binding::Rate(PoolName::from("load")));
+}
+
+#[test]
+fn what_comes_before_and_after_a_pool_counts() {
+    let mut plan = plan(&[
+        "recover shard recover issues",
+        "product site restore issues <- recover #load",
+        "whole site verify issues <- product",
+    ]);
+    for (step, seconds) in plan.steps.iter_mut().zip([100, 10, 7]) {
+        step.expected = Elapsed::from_secs(seconds);
+    }
+    plan.pools[0].slots = 1;
+    let bound = lower_bound(&plan);
+    assert_eq!(bound.seconds, 100.0 + 3.0 * 10.0 + 7.0);
+    assert_eq!(bound.binding, Binding::Slots(PoolName::from("load")));
+    // Of the three slices two are short, and one has a long check: it goes first.
+    let of = |key: &str| plan.ixs().find(|task| plan.key(*task).as_str() == key);
+    let check = of("whole/a").expect("it is planned");
+    plan.tasks[check.get()].expected = Some(Elapsed::from_secs(40));
+    assert_eq!(lower_bound(&plan).seconds, 100.0 + 10.0 + 40.0);
+}
+
+#[test]
+fn slots_over_all_pools_bound_from_below() {
+    let mut plan = plan(&["x site exec", "y site exec", "end run gate <- x, y"]);
+    for step in &mut plan.steps[..2] {
+        step.expected = Elapsed::from_secs(10);
+    }
+    plan.slots = Some(2);
+    let bound = lower_bound(&plan);
+    assert_eq!((bound.seconds, bound.binding), (30.0, Binding::AllSlots));
 }
