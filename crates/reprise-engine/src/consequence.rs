@@ -104,7 +104,10 @@ impl Fold {
             self.todo.gates.push(task);
         } else {
             self.set(task, TaskState::Queued);
-            self.enqueue(task);
+            // One that waits out a delay is queued when that is over.
+            if !self.ready.is_delayed(task) {
+                self.enqueue(task);
+            }
         }
     }
 

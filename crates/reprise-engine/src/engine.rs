@@ -269,6 +269,10 @@ impl Engine {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
+        if number != 0 && number <= self.fold.last_command() {
+            // Told twice, obeyed once.
+            return;
+        }
         let cancel = matches!(command, Command::Cancel { .. });
         self.record(Event::Commanded { number, command }, now, effects);
         if self.fold.paused || self.fold.cancelling {

@@ -80,6 +80,8 @@ pub struct Fold {
     pub(crate) stopped: Option<RunEnd>,
     pub(crate) owner: Option<Owner>,
     pub(crate) last_command: u64,
+    /// When the newest event was, by its owner's clock.
+    pub(crate) latest: Timestamp,
 }
 
 impl Fold {
@@ -105,6 +107,7 @@ impl Fold {
             stopped: None,
             owner: None,
             last_command: 0,
+            latest: Timestamp::from_micros(i64::MIN),
         };
         for task in fold.topology.plan.ixs() {
             if fold.topology.needs(task).is_empty() {
@@ -144,7 +147,7 @@ impl Fold {
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), FoldError> {
         match event {
             Event::Created { .. } => {}
-            Event::Owned(owner) => self.change_owner(owner),
+            Event::Owned(owner) => self.change_owner(owner, at),
             Event::WaveOpened { wave } => self.open_wave(*wave)?,
             Event::Probing { attempt } => self.take_off(*attempt, true, at, "probing")?,
             Event::Started { attempt } => self.take_off(*attempt, false, at, "started")?,
@@ -173,6 +176,7 @@ impl Fold {
             }
             Event::Stopped(end) => self.stopped = Some(*end),
         }
+        self.latest = at;
         Ok(())
     }
 
@@ -217,6 +221,7 @@ impl Fold {
         );
         let pool = self.topology.pool(task);
         self.ready.take(pool, self.topology.pools[pool], at);
+        self.ready.forget_delay(task);
         let state = if probing {
             TaskState::Indeterminate
         } else {

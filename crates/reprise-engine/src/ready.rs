@@ -1,7 +1,8 @@
 //! What wants a slot: one queue for each pool, ordered by wave and critical path.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::time::Duration;
 
 use reprise_model::{TaskIx, Timestamp};
 
@@ -42,6 +43,8 @@ pub(crate) struct ReadyQueue {
     pools: Vec<PoolQueue>,
     /// Tasks that wait out a delay before they are queued again.
     delayed: BTreeSet<(Timestamp, TaskIx)>,
+    /// The same by task: each waits for one moment only.
+    until: BTreeMap<TaskIx, Timestamp>,
 }
 
 impl ReadyQueue {
@@ -54,6 +57,7 @@ impl ReadyQueue {
         Self {
             pools: pools.collect(),
             delayed: BTreeSet::new(),
+            until: BTreeMap::new(),
         }
     }
 
@@ -62,16 +66,47 @@ impl ReadyQueue {
     }
 
     pub fn delay(&mut self, until: Timestamp, task: TaskIx) {
+        self.forget_delay(task);
         self.delayed.insert((until, task));
+        self.until.insert(task, until);
+    }
+
+    /// The task does not wait any more: it is under way. A journal that is
+    /// read back has no other way to tell that a delay is over.
+    pub fn forget_delay(&mut self, task: TaskIx) {
+        if let Some(until) = self.until.remove(&task) {
+            self.delayed.remove(&(until, task));
+        }
+    }
+
+    pub fn is_delayed(&self, task: TaskIx) -> bool {
+        self.until.contains_key(&task)
     }
 
     /// Takes the next task whose delay is over.
     pub fn pop_delayed(&mut self, now: Timestamp) -> Option<TaskIx> {
         let first = *self.delayed.first()?;
         (first.0 <= now).then(|| {
-            self.delayed.remove(&first);
+            self.forget_delay(first.1);
             first.1
         })
+    }
+
+    /// A new owner, with a clock of its own: one set back must not hold up
+    /// what waits, and one set forward must not send off two starts at once.
+    pub fn change_clock(&mut self, shapes: &[PoolShape], latest: Timestamp, now: Timestamp) {
+        for (pool, shape) in self.pools.iter_mut().zip(shapes) {
+            if let Some(spacing) = shape.spacing {
+                pool.next_start = now.saturating_add(spacing);
+            }
+        }
+        let back = latest.as_micros().saturating_sub(now.as_micros());
+        if back > 0 {
+            let back = Duration::from_micros(back.unsigned_abs());
+            for (until, task) in std::mem::take(&mut self.delayed) {
+                self.delay(until.saturating_sub(back), task);
+            }
+        }
     }
 
     /// Takes the most urgent task that `wanted(task, attempts)` still

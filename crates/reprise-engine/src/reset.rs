@@ -26,11 +26,23 @@ impl Fold {
         self.aside.retain(|site, _| blocked[*site]);
         let returned: Vec<_> = (0..total).filter(|ix| back[*ix]).map(TaskIx::at).collect();
         for task in &returned {
+            self.call_back_dependents(*task);
             self.set(*task, TaskState::Waiting);
             self.ledger.taint(&self.topology, *task, false);
             self.ledger.slot_mut(*task).failures = 0;
         }
         self.recount(&returned);
+    }
+
+    /// Who gathers many was content without this one, and is not any more,
+    /// unless it has begun.
+    fn call_back_dependents(&mut self, task: TaskIx) {
+        for at in 0..self.topology.shape.dependents_of(task).len() {
+            let dependent = self.topology.shape.dependents_of(task)[at];
+            if matches!(self.state(dependent), TaskState::Ready | TaskState::Queued) {
+                self.set(dependent, TaskState::Waiting);
+            }
+        }
     }
 
     /// Sites that stay set aside, because a task of theirs stays failed.

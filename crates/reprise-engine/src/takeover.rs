@@ -1,13 +1,17 @@
 //! A new owner: what the one before had under way, and what it had no time to do.
 
-use reprise_model::{Action, Owner, TaskIx, TaskState};
+use reprise_model::{Action, Owner, TaskIx, TaskState, Timestamp};
 
 use crate::fold::{Fold, Todo};
 use crate::resume::{Change, Decision, Probed, Status, decide};
 
 impl Fold {
     /// Attempts of an earlier owner may have done their work or not.
-    pub(crate) fn change_owner(&mut self, owner: &Owner) {
+    pub(crate) fn change_owner(&mut self, owner: &Owner, at: Timestamp) {
+        if self.owner.is_some() {
+            let pools = &self.topology.pools;
+            self.ready.change_clock(pools, self.latest, at);
+        }
         self.owner = Some(owner.clone());
         self.stopped = None;
         for (task, flight) in self.flights.take() {
