@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help deps build demo test check fmt clippy tidy bench clean
+.PHONY: help deps build demo test check fmt clippy tidy bench simulate mutants clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -33,6 +33,12 @@ check: fmt clippy tidy test ## all that CI asks: format, lints, the lines of the
 
 bench: deps build ## measure slices against bare COPY, a batch against site by site, the journal against bare inserts
 	@scripts/bench.sh
+
+simulate: ## run the engine under faults and crashes, 100,000 times, with fresh seeds
+	$(CARGO) run --release -p reprise-sim --example simulate -- --runs $(or $(RUNS),100000) --jobs 2
+
+mutants: ## break the engine on purpose; the simulation must find each break
+	@scripts/mutants.sh
 
 clean: ## remove what was built, and the demo's folder
 	@if [ -e .reprise/demo/.reprise-lab ] && [ -x "$${CARGO_TARGET_DIR:-target}/release/reprise-lab" ]; then \

@@ -15,12 +15,11 @@ mod contest;
 mod forecast;
 mod rehearsal;
 mod sample;
-mod simulation;
+mod trial;
 mod workload;
-mod world;
 
 pub use ahead::{Ahead, Prospect};
-pub use checks::Violation;
+pub use checks::{SiteEnds, Violation};
 pub use contest::{Knowledge, engine_takes, first_come_takes};
 pub use forecast::{
     Band, Belief, Beliefs, Binding, Change, Forecast, Gain, PoolForecast, Share, SiteForecast,
@@ -28,5 +27,5 @@ pub use forecast::{
 };
 pub use rehearsal::{Course, Durations, curtain_up, rehearse, rehearse_with, run_ahead};
 pub use sample::{Sample, plan};
-pub use simulation::{Faults, Report, simulate};
+pub use trial::{AtCrash, Coverage, Faults, Mishap, Report, simulate, try_out};
 pub use workload::{SITES, Skew, Workload, WorkloadOptions};
