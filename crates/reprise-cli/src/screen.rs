@@ -1,5 +1,6 @@
 //! The runner's observer: hands what it sees to the report crate's displays.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,13 +15,16 @@ use crate::telemetry::Tree;
 
 /// How often the screen is drawn anew.
 const REFRESH_EVERY: Duration = Duration::from_millis(250);
-/// Drawing takes at most this share of the time, however large the run is.
+/// And how seldom at most, where drawing is slow.
+const REFRESH_AT_MOST: Duration = Duration::from_secs(3);
+/// Drawing should take at most this share of the time.
 const SHARE: u32 = 20;
 
 pub struct Screen {
     monitor: Mutex<Monitor>,
     tree: Option<Arc<Tree>>,
     printer: Printer,
+    has_begun: AtomicBool,
 }
 
 impl Screen {
@@ -42,6 +46,7 @@ impl Screen {
             monitor: Mutex::new(Monitor::new(plan, displays)),
             tree,
             printer: printer.clone(),
+            has_begun: AtomicBool::new(false),
         })
     }
 
@@ -58,9 +63,15 @@ impl Screen {
             loop {
                 let begun = Instant::now();
                 screen.lock().refresh(clock.now());
-                tokio::time::sleep(REFRESH_EVERY.max(begun.elapsed() * SHARE)).await;
+                let pause = begun.elapsed() * SHARE;
+                tokio::time::sleep(pause.clamp(REFRESH_EVERY, REFRESH_AT_MOST)).await;
             }
         })
+    }
+
+    /// Whether its own coordinator has written anything yet.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Relaxed)
     }
 
     /// How the run stands, for whoever asks from elsewhere; absent before a
@@ -103,6 +114,7 @@ impl Screen {
 impl Observer for Screen {
     fn entries(&self, entries: &[Entry]) {
         self.lock().entries(entries);
+        self.has_begun.store(true, Ordering::Relaxed);
     }
 
     /// What has been before is recalled and not told again.

@@ -20,17 +20,26 @@ use crate::screen::Screen;
 const EVERY: Duration = Duration::from_secs(1);
 /// Older than this it says too little of a run that is alive.
 const FRESH: Duration = Duration::from_secs(5);
-/// Making it takes at most this share of the time.
+/// And how seldom at most, where making it is slow: well within `FRESH`.
+const AT_MOST: Duration = Duration::from_secs(3);
+/// Making it should take at most this share of the time.
 const SHARE: u32 = 20;
+/// How soon it is seen that the run has been taken up.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Writes the summary now and then, until the handle is aborted.
+/// Writes the summary as soon as the run has been taken up, and then now and
+/// again, until the handle is aborted.
 pub fn keep(run: RunId, journal: Arc<dyn Journal>, screen: Arc<Screen>) -> JoinHandle<()> {
     let clock = Clock::start();
     tokio::spawn(async move {
+        while !screen.has_begun() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
         loop {
             let begun = Instant::now();
             write(&run, journal.as_ref(), &screen, clock.now()).await;
-            tokio::time::sleep(EVERY.max(begun.elapsed() * SHARE)).await;
+            let pause = begun.elapsed() * SHARE;
+            tokio::time::sleep(pause.clamp(EVERY, AT_MOST)).await;
         }
     })
 }

@@ -86,7 +86,11 @@ fn measure(parent: &Path, sites: u32, steps: u32) -> Outcome<()> {
     whole("runs", &["runs"])?;
     resume(&stage, &tell)?;
     inner("run to the end", "finish")?;
-    inner("  tasks run twice", "twice")?;
+    inner("  tasks run again, counted", "twice")?;
+    print!(
+        "  {}",
+        std::fs::read_to_string(stage.folder().join("said.txt"))?
+    );
     whole("status, at the end", &["status"])?;
     whole("report --json", &["report", "--json"])?;
     let mib = |path: &Path| std::fs::metadata(path).map_or(0.0, |m| m.len() as f64 / 1048576.0);
@@ -105,6 +109,8 @@ fn resume(stage: &Stage, tell: &dyn Fn(&str, &Measured)) -> Outcome<()> {
     let mut running = reprise(&aside, &["resume"])?;
     let first = phases::first_new_start(&aside, &mut running)?;
     tell("resume to first new task", &first);
+    // By then the first summary has been written.
+    std::thread::sleep(std::time::Duration::from_millis(500));
     let beside = reprise(&aside, &["status"])?.until_ended()?;
     tell("status beside it", &beside);
     tell("  resume, when killed", &running.kill()?);
