@@ -17,7 +17,7 @@ mod sqlite;
 
 use std::sync::Arc;
 
-use reprise_model::RunId;
+use reprise_model::{Plan, RunId};
 use reprise_ports::{Journal, JournalError, NewRun, OwnerState, RunRow};
 
 pub use memory::MemoryJournal;
@@ -38,16 +38,23 @@ pub async fn open(address: &str) -> Result<Arc<dyn Journal>, JournalError> {
 
 /// A run's row as it is created.
 fn row_of(run: &NewRun<'_>) -> RunRow {
+    let (sites, tasks) = size_of(run.plan);
     RunRow {
         id: run.id.clone(),
         plan_hash: run.plan.hash,
         target_time: run.plan.target_time,
         created: run.created,
         env_file: run.env_file.clone(),
-        sites: u32::try_from(run.plan.sites.len()).unwrap_or(u32::MAX),
-        tasks: u32::try_from(run.plan.tasks.len()).unwrap_or(u32::MAX),
+        sites,
+        tasks,
         owner: OwnerState::Free,
     }
+}
+
+/// Sites and tasks of a plan, for its run's row.
+fn size_of(plan: &Plan) -> (u32, u32) {
+    let clamped = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    (clamped(plan.sites.len()), clamped(plan.tasks.len()))
 }
 
 /// The journal would accept the entry, but the lock that shows this

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use reprise_chain::Tape;
-use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, Plans, RunId, Seq, Timestamp};
 use reprise_ports::{
     Claim, Journal, JournalError, NewRun, OwnerState, RunRow, Sink, Summarised, Summary, Verified,
 };
@@ -21,7 +21,7 @@ pub struct MemoryJournal {
 
 struct Run {
     row: RunRow,
-    plan: Plan,
+    plans: Plans,
     tape: Tape,
     summary: Option<Summary>,
     holder: Option<Holder>,
@@ -97,7 +97,7 @@ impl Journal for MemoryJournal {
         }
         let created = Run {
             row: crate::row_of(run),
-            plan: run.plan.clone(),
+            plans: Plans::new(Arc::new(run.plan.clone())),
             tape: Tape::new(run.id.clone()),
             summary: None,
             holder: None,
@@ -123,7 +123,14 @@ impl Journal for MemoryJournal {
     }
 
     async fn plan(&self, run: &RunId) -> Result<Plan, JournalError> {
-        self.with(run, |run| Ok(run.plan.clone()))
+        self.with(run, |run| {
+            let in_force = run.plans.find(run.row.plan_hash);
+            Ok(Plan::clone(in_force.unwrap_or(run.plans.first())))
+        })
+    }
+
+    async fn plans(&self, run: &RunId) -> Result<Plans, JournalError> {
+        self.with(run, |run| Ok(run.plans.clone()))
     }
 
     async fn claim(&self, run: &RunId, owner: &Owner) -> Result<Claim, JournalError> {
@@ -170,6 +177,22 @@ impl Journal for MemoryJournal {
                 return Err(crate::not_held(run, "memory"));
             }
             found.tape.append(claim, entries)
+        })
+    }
+
+    async fn replan(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        plan: &Plan,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        self.append(run, claim, entries).await?;
+        self.with(run, |found| {
+            found.plans.add(Arc::new(plan.clone()));
+            found.row.plan_hash = plan.hash;
+            (found.row.sites, found.row.tasks) = crate::size_of(plan);
+            Ok(())
         })
     }
 

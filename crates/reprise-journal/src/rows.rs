@@ -1,6 +1,8 @@
 //! Rows as the queries of both databases return them, and what they mean.
 
-use reprise_model::{Command, Digest, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use std::sync::Arc;
+
+use reprise_model::{Command, Digest, Epoch, Owner, Plan, Plans, RunId, Seq, Timestamp};
 use reprise_ports::{JournalError, OwnerState, RunRow, Summarised, Summary};
 use sqlx::FromRow;
 
@@ -48,7 +50,7 @@ impl PageRecord {
     }
 }
 
-/// `select_plan.sql`
+/// `select_plan.sql`, `select_plans.sql`
 #[derive(FromRow)]
 pub(crate) struct PlanRecord {
     digest: Vec<u8>,
@@ -92,6 +94,18 @@ impl SummaryRecord {
             summary,
         }
     }
+}
+
+/// The plans of a run in the order in which they were put in force.
+pub(crate) fn read_plans(run: &RunId, records: Vec<PlanRecord>) -> Result<Plans, JournalError> {
+    let mut records = records.into_iter();
+    let first = records.next();
+    let first = first.ok_or_else(|| JournalError::NoSuchRun(run.clone()))?;
+    let mut plans = Plans::new(Arc::new(first.read(run)?));
+    for later in records {
+        plans.add(Arc::new(later.read(run)?));
+    }
+    Ok(plans)
 }
 
 /// `select_commands.sql`

@@ -13,6 +13,7 @@ mod exit;
 mod id;
 mod outcome;
 mod plan;
+mod plans;
 mod runbook;
 mod state;
 mod time;
@@ -33,6 +34,7 @@ pub use plan::{
     BlastRadius, NotPlanned, PLAN_VERSION, Plan, PlannedShard, PlannedSite, PlannedStep,
     PlannedTask, SourceFile,
 };
+pub use plans::{Plans, counterparts};
 pub use runbook::{Action, HaltLimit, HaltRule, Pool, Retry, Runbook, Scope, Step, WaveSize};
 pub use state::TaskState;
 pub use time::{Elapsed, Timestamp, TimestampError, format_duration, parse_duration};

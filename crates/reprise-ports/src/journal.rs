@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use async_trait::async_trait;
-use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, Plans, RunId, Seq, Timestamp};
 
 /// A run to be created, with the plan it executes.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ pub struct NewRun<'a> {
 #[derive(Clone, PartialEq, Debug)]
 pub struct RunRow {
     pub id: RunId,
+    /// The plan in force.
     pub plan_hash: Digest,
     pub target_time: Timestamp,
     pub created: Timestamp,
@@ -114,7 +115,11 @@ pub trait Journal: Send + Sync {
     /// Newest first.
     async fn runs(&self) -> Result<Vec<RunRow>, JournalError>;
 
+    /// The plan in force.
     async fn plan(&self, run: &RunId) -> Result<Plan, JournalError>;
+
+    /// All plans that the run has had, the one of its creation first.
+    async fn plans(&self, run: &RunId) -> Result<Plans, JournalError>;
 
     /// Becomes the run's only writer. Refused while another coordinator is
     /// alive. `owner.epoch` is ignored; the claim holds the new one.
@@ -129,6 +134,16 @@ pub trait Journal: Send + Sync {
         &self,
         run: &RunId,
         claim: &mut Claim,
+        entries: &[Entry],
+    ) -> Result<(), JournalError>;
+
+    /// Like `append`, for entries that put another plan in force: the plan is
+    /// stored with them, both or neither.
+    async fn replan(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        plan: &Plan,
         entries: &[Entry],
     ) -> Result<(), JournalError>;
 

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use reprise_model::{Digest, Epoch, RunId};
+use reprise_model::{Digest, Epoch, Plan, RunId};
 use reprise_ports::Claim;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection, query, query_scalar};
+use sqlx::{ConnectOptions, Connection, PgConnection, query, query_scalar};
+
+use super::plans;
 
 use reprise_chain::Page;
 
@@ -40,25 +42,29 @@ pub(super) async fn lock(
 }
 
 impl Held {
-    /// Moves the run's row and writes the page, in one statement. False when
-    /// the row was not where the claim says.
+    /// Moves the run's row and writes the page, in one statement; with a plan
+    /// that it puts in force, in one transaction. False when the row was not
+    /// where the claim says.
     pub(super) async fn append(
         &mut self,
         run: &RunId,
         claim: &Claim,
+        plan: Option<&Plan>,
         page: Page,
     ) -> Result<bool, sqlx::Error> {
-        let moved = page.moved(claim);
-        let written = query(include_str!("queries/append_page.sql"))
-            .bind(run.as_str())
-            .bind(claim.epoch.0.cast_signed())
-            .bind(claim.next.0.cast_signed())
-            .bind(moved.next.0.cast_signed())
-            .bind(moved.head.as_bytes().as_slice())
-            .bind(page.body)
-            .execute(&mut self.connection)
-            .await?;
-        Ok(written.rows_affected() == 1)
+        let Some(plan) = plan else {
+            return write(&mut self.connection, run, claim, page).await;
+        };
+        let mut transaction = self.connection.begin().await?;
+        let first = page.first;
+        let written = write(&mut transaction, run, claim, page).await?;
+        if written {
+            plans::put_in_force(&mut transaction, run, plan, first).await?;
+            transaction.commit().await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        Ok(written)
     }
 
     /// Gives the lock back by a statement, so that it is free when this
@@ -72,6 +78,26 @@ impl Held {
             tracing::debug!(%run, %error, "the connection was lost before the lock was given up");
         }
     }
+}
+
+/// Moves the run's row and writes the page, in one statement.
+async fn write(
+    connection: &mut PgConnection,
+    run: &RunId,
+    claim: &Claim,
+    page: Page,
+) -> Result<bool, sqlx::Error> {
+    let moved = page.moved(claim);
+    let written = query(include_str!("queries/append_page.sql"))
+        .bind(run.as_str())
+        .bind(claim.epoch.0.cast_signed())
+        .bind(claim.next.0.cast_signed())
+        .bind(moved.next.0.cast_signed())
+        .bind(moved.head.as_bytes().as_slice())
+        .bind(page.body)
+        .execute(connection)
+        .await?;
+    Ok(written.rows_affected() == 1)
 }
 
 /// The advisory lock that tells that a run's coordinator is alive.

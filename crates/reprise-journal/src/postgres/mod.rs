@@ -7,13 +7,14 @@
 mod connect;
 mod fault;
 mod held;
+mod plans;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, Plans, RunId, Seq, Timestamp};
 use reprise_ports::{
     Claim, Journal, JournalError, NewRun, RunRow, Sink, Summarised, Summary, Verified,
 };
@@ -23,6 +24,7 @@ use tokio::sync::Mutex;
 
 use crate::rows::{
     CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, SummaryRecord, TipRecord,
+    read_plans,
 };
 use held::{Held, lock_key};
 use reprise_chain::{Chain, Tip, compose, conflict, genesis};
@@ -123,6 +125,46 @@ impl PostgresJournal {
         Ok(number)
     }
 
+    /// Appends, and puts a plan in force where one is given.
+    async fn append_with(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        plan: Option<&Plan>,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let page = compose(run, claim, entries, 0)?;
+        let found = self.held.lock().await.get(run).cloned();
+        let Some(held) = found else {
+            return Err(self.refusal(run, claim).await);
+        };
+        let mut held = held.lock().await;
+        if held.epoch != claim.epoch {
+            return Err(self.refusal(run, claim).await);
+        }
+        let moved = page.moved(claim);
+        match held.append(run, claim, plan, page).await {
+            Ok(true) => {
+                *claim = moved;
+                Ok(())
+            }
+            Ok(false) => Err(conflict(
+                run,
+                claim,
+                self.tip_on(run, &mut held.connection).await?,
+            )),
+            Err(error) => {
+                // Whether the page is in is not known, and the lock may be
+                // gone: this claim is over. A new one reads what is there.
+                self.held.lock().await.remove(run);
+                Err(self.fault(&error))
+            }
+        }
+    }
+
     /// Why a claim is not, or no longer, good for an append.
     async fn refusal(&self, run: &RunId, claim: &Claim) -> JournalError {
         match self.tip(run).await {
@@ -170,6 +212,15 @@ impl Journal for PostgresJournal {
         record.read(run)
     }
 
+    async fn plans(&self, run: &RunId) -> Result<Plans, JournalError> {
+        let records = query_as(include_str!("queries/select_plans.sql"))
+            .bind(run.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        read_plans(run, records)
+    }
+
     async fn claim(&self, run: &RunId, owner: &Owner) -> Result<Claim, JournalError> {
         let fault = |error| self.fault(&error);
         let last = self.owner(run).await?;
@@ -210,36 +261,17 @@ impl Journal for PostgresJournal {
         claim: &mut Claim,
         entries: &[Entry],
     ) -> Result<(), JournalError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let page = compose(run, claim, entries, 0)?;
-        let found = self.held.lock().await.get(run).cloned();
-        let Some(held) = found else {
-            return Err(self.refusal(run, claim).await);
-        };
-        let mut held = held.lock().await;
-        if held.epoch != claim.epoch {
-            return Err(self.refusal(run, claim).await);
-        }
-        let moved = page.moved(claim);
-        match held.append(run, claim, page).await {
-            Ok(true) => {
-                *claim = moved;
-                Ok(())
-            }
-            Ok(false) => Err(conflict(
-                run,
-                claim,
-                self.tip_on(run, &mut held.connection).await?,
-            )),
-            Err(error) => {
-                // Whether the page is in is not known, and the lock may be
-                // gone: this claim is over. A new one reads what is there.
-                self.held.lock().await.remove(run);
-                Err(self.fault(&error))
-            }
-        }
+        self.append_with(run, claim, None, entries).await
+    }
+
+    async fn replan(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        plan: &Plan,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        self.append_with(run, claim, Some(plan), entries).await
     }
 
     async fn read(&self, run: &RunId, from: Seq, sink: Sink<'_>) -> Result<Verified, JournalError> {

@@ -6,6 +6,7 @@
 mod connect;
 mod fault;
 mod lock;
+mod plans;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, Plans, RunId, Seq, Timestamp};
 use reprise_ports::{
     Claim, Journal, JournalError, NewRun, RunRow, Sink, Summarised, Summary, Verified,
 };
@@ -21,6 +22,7 @@ use sqlx::{Connection, SqliteConnection, SqlitePool, query, query_as, query_scal
 
 use crate::rows::{
     CommandRecord, OwnerRecord, PageRecord, PlanRecord, RunRecord, SummaryRecord, TipRecord,
+    read_plans,
 };
 use connect::Identity;
 use lock::RunLock;
@@ -118,13 +120,15 @@ impl SqliteJournal {
         record.read(run)
     }
 
-    /// Moves the run's row and writes the page, in one transaction. False
-    /// when the row was not where the claim says.
+    /// Moves the run's row and writes the page, and the plan that it puts in
+    /// force where there is one, in one transaction. False when the row was
+    /// not where the claim says.
     async fn write(
         &self,
         connection: &mut SqliteConnection,
         run: &RunId,
         claim: &Claim,
+        plan: Option<&Plan>,
         page: Page,
     ) -> Result<bool, sqlx::Error> {
         let mut transaction = connection.begin_with("begin immediate").await?;
@@ -142,6 +146,9 @@ impl SqliteJournal {
             transaction.rollback().await?;
             return Ok(false);
         }
+        if let Some(plan) = plan {
+            plans::put_in_force(&mut transaction, run, plan, page.first).await?;
+        }
         query(include_str!("queries/insert_page.sql"))
             .bind(run.as_str())
             .bind(page.first.0.cast_signed())
@@ -153,6 +160,42 @@ impl SqliteJournal {
             .await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// Appends, and puts a plan in force where one is given.
+    async fn append_with(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        plan: Option<&Plan>,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.writer.lock().await;
+        let page = compose(run, claim, entries, writer.last_bytes)?;
+        if !self.holds(run, claim) {
+            let tip = self.tip_on(run, &mut writer.connection).await?;
+            return Err(if tip.epoch == claim.epoch {
+                crate::not_held(run, &self.place)
+            } else {
+                conflict(run, claim, tip)
+            });
+        }
+        self.still_there()?;
+        let (moved, bytes) = (page.moved(claim), page.body.len());
+        let written = self
+            .write(&mut writer.connection, run, claim, plan, page)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        if !written {
+            let tip = self.tip_on(run, &mut writer.connection).await?;
+            return Err(conflict(run, claim, tip));
+        }
+        writer.last_bytes = bytes;
+        *claim = moved;
+        Ok(())
     }
 
     async fn insert(&self, run: &NewRun<'_>) -> Result<(), sqlx::Error> {
@@ -211,6 +254,15 @@ impl Journal for SqliteJournal {
         record.read(run)
     }
 
+    async fn plans(&self, run: &RunId) -> Result<Plans, JournalError> {
+        let records = query_as(include_str!("queries/select_plans.sql"))
+            .bind(run.as_str())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.fault(&error))?;
+        read_plans(run, records)
+    }
+
     async fn claim(&self, run: &RunId, owner: &Owner) -> Result<Claim, JournalError> {
         // Before the lock, so that a mistyped name leaves no lock file behind.
         let last = self.owner(run).await?;
@@ -252,32 +304,17 @@ impl Journal for SqliteJournal {
         claim: &mut Claim,
         entries: &[Entry],
     ) -> Result<(), JournalError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let mut writer = self.writer.lock().await;
-        let page = compose(run, claim, entries, writer.last_bytes)?;
-        if !self.holds(run, claim) {
-            let tip = self.tip_on(run, &mut writer.connection).await?;
-            return Err(if tip.epoch == claim.epoch {
-                crate::not_held(run, &self.place)
-            } else {
-                conflict(run, claim, tip)
-            });
-        }
-        self.still_there()?;
-        let (moved, bytes) = (page.moved(claim), page.body.len());
-        let written = self
-            .write(&mut writer.connection, run, claim, page)
-            .await
-            .map_err(|error| self.fault(&error))?;
-        if !written {
-            let tip = self.tip_on(run, &mut writer.connection).await?;
-            return Err(conflict(run, claim, tip));
-        }
-        writer.last_bytes = bytes;
-        *claim = moved;
-        Ok(())
+        self.append_with(run, claim, None, entries).await
+    }
+
+    async fn replan(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        plan: &Plan,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        self.append_with(run, claim, Some(plan), entries).await
     }
 
     async fn read(&self, run: &RunId, from: Seq, sink: Sink<'_>) -> Result<Verified, JournalError> {

@@ -4,6 +4,7 @@
 mod crash;
 mod memory;
 mod postgres;
+mod replan;
 mod roundtrip;
 mod sample;
 mod sqlite;

@@ -188,7 +188,7 @@ async fn only_a_breaking_future_is_refused(url: &str) {
             opened,
             Err(JournalError::Newer {
                 found: 900,
-                known: 2
+                known: 3
             })
         ),
         "{opened:?}"

@@ -10,7 +10,7 @@ use reprise_model::{RunId, Seq};
 use reprise_ports::JournalError;
 use sqlx::{Connection, Executor, SqliteConnection};
 
-use crate::sample::{create, entries, owner};
+use crate::sample::{create, entries, owner, plan};
 use crate::suite;
 
 async fn raw(path: &Path) -> SqliteConnection {
@@ -418,7 +418,7 @@ async fn only_a_breaking_future_is_refused() {
             opened,
             Err(JournalError::Newer {
                 found: 901,
-                known: 2
+                known: 3
             })
         ),
         "{opened:?}"
@@ -438,4 +438,27 @@ async fn many_may_create_the_file_at_once() {
     for one in opening {
         one.await.unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_journal_of_the_first_version_is_read_and_takes_a_second_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let run = filled(&path).await;
+    let mut connection = raw(&path).await;
+    connection
+        .execute("drop table later_plans; drop table summaries; delete from _sqlx_migrations where version > 1")
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    assert_eq!(journal.plan(&run).await.unwrap(), plan());
+    let mut claim = journal.claim(&run, &owner(2)).await.unwrap();
+    let page = entries(30..31);
+    journal
+        .replan(&run, &mut claim, &plan(), &page)
+        .await
+        .unwrap();
+    assert_eq!(journal.plans(&run).await.unwrap().all().count(), 1);
+    assert_eq!(journal.read_all(&run, Seq(0)).await.unwrap().len(), 31);
 }

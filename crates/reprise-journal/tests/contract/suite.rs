@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use reprise_model::{Command, Entry, Epoch, RunId, Seq, Timestamp};
 use reprise_ports::{Journal, JournalError, OwnerState, Summarised, Summary, Verified};
 
+use crate::replan;
 use crate::sample::{create, entries, entry, owner, plan};
 
 /// Another coordinator's handle on the same store; dropped, it is dead.
@@ -24,6 +25,7 @@ pub async fn hold(open: Open<'_>) {
     runs_are_listed_newest_first(open).await;
     what_is_not_there_is_said(open).await;
     readers_see_whole_pages_beside_a_writer(open).await;
+    replan::hold(open).await;
 }
 
 async fn what_is_appended_is_read(open: Open<'_>) {
@@ -317,6 +319,7 @@ async fn what_is_not_there_is_said(open: Open<'_>) {
     };
     let errors = [
         journal.plan(&run).await.map(drop),
+        journal.plans(&run).await.map(drop),
         journal.claim(&run, &owner(1)).await.map(drop),
         journal.read_all(&run, Seq(0)).await.map(drop),
         journal.head(&run).await.map(drop),
