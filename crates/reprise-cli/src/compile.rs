@@ -188,7 +188,7 @@ pub fn stop_at_errors(warnings: &[Warning]) -> Result<(), Failure> {
 }
 
 /// Takes the steps that release scratch out, with whatever needs them.
-fn drop_releases(runbook: &mut Runbook) {
+pub fn drop_releases(runbook: &mut Runbook) {
     let released: Vec<StepName> = runbook
         .steps
         .iter()

@@ -39,6 +39,34 @@ pub fn blast_radius(plan: &Plan, answer: Option<u32>, printer: &Printer) -> Resu
     }
 }
 
+/// Wants the number of tasks that an edited runbook puts to work confirmed.
+pub fn work(tasks: usize, answer: Option<u32>, printer: &Printer) -> Result<(), Failure> {
+    let wanted = u32::try_from(tasks).unwrap_or(u32::MAX);
+    let given = match answer {
+        Some(given) => Some(given),
+        None if std::io::stdin().is_terminal() && printer.is_terminal() => {
+            printer.ask(&format!(
+                "Type the number of tasks that will be run to go on ({wanted}): "
+            ));
+            read_number()
+        }
+        None => None,
+    };
+    let shown = format::plural(wanted.into(), "task");
+    match given {
+        Some(given) if given == wanted => Ok(()),
+        Some(given) => Err(Failure::refused(format!(
+            "{given} was confirmed, {shown} will be run; nothing was changed"
+        ))
+        .hint("look at the difference again: the run has moved on, or the runbook has")),
+        None => Err(
+            Failure::refused("the runbook was not confirmed; nothing was changed").hint(format!(
+                "`--confirm {wanted}` confirms that {shown} will be run"
+            )),
+        ),
+    }
+}
+
 fn read_number() -> Option<u32> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).ok()?;

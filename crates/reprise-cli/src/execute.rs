@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use reprise_model::{Exit, Plan, RunEnd, RunId, Seq};
+use reprise_engine::replan::Replanning;
+use reprise_model::{Exit, Plan, Plans, RunEnd, RunId, Seq};
 use reprise_ports::Journal;
 use reprise_report::{Display, Report, render};
-use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, World, execute};
+use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, Succession, World, succeed};
 
 use crate::ahead::Follower;
 use crate::failure::Failure;
@@ -20,7 +21,11 @@ use crate::{inputs, summary};
 
 pub struct Job {
     pub run: RunId,
+    pub plans: Plans,
+    /// The one in force.
     pub plan: Arc<Plan>,
+    /// The plan to be put in force first, as it was confirmed.
+    pub replan: Option<Replanning>,
     pub world: Arc<World>,
     pub journal: Arc<dyn Journal>,
     /// Stay while gates are open.
@@ -37,7 +42,8 @@ pub async fn perform(mut job: Job, printer: &Printer) -> Result<Exit, Failure> {
     let listener = Listener::start(signals.clone(), printer)
         .map_err(|error| Failure::internal(format!("signals cannot be listened to: {error}")))?;
     let telemetry = std::mem::take(&mut job.telemetry);
-    let (ended, screen) = drive(&job, telemetry, signals, printer).await;
+    let replan = job.replan.take();
+    let (ended, screen) = drive(&job, replan, telemetry, signals, printer).await;
     job.world.close().await;
     let again = resume_command(&job);
     match ended {
@@ -66,29 +72,35 @@ pub async fn perform(mut job: Job, printer: &Printer) -> Result<Exit, Failure> {
 
 async fn drive(
     job: &Job,
+    replan: Option<Replanning>,
     telemetry: Telemetry,
     signals: Signals,
     printer: &Printer,
 ) -> (Result<RunEnd, RunError>, Arc<Screen>) {
-    let mut watch = telemetry.watch(&job.run, &job.plan, printer);
+    let mut plans = job.plans.clone();
+    if let Some(replan) = &replan {
+        plans.add(replan.plan.clone());
+    }
+    let in_force = replan.as_ref().map_or(&job.plan, |replan| &replan.plan);
+    let mut watch = telemetry.watch(&job.run, in_force, printer);
     let journal = watch.meter(job.journal.clone());
     let mut watchers = std::mem::take(&mut watch.displays);
-    let follower = Follower::of(&job.plan);
+    let follower = Follower::of(plans.first());
     watchers.extend(
         follower
             .clone()
             .map(|one| Box::new(one) as Box<dyn Display>),
     );
-    let screen = Screen::new(job.plan.clone(), watchers, watch.tree.take(), printer);
+    let screen = Screen::new(plans.clone(), watchers, watch.tree.take(), printer);
     let served = watch.serve(&screen, printer);
     if let Some(follower) = follower {
         follower.keep(&screen);
     }
     let ticker = screen.keep_fresh();
     let keeper = summary::keep(job.run.clone(), job.journal.clone(), screen.clone());
-    let ended = execute(Execution {
+    let execution = Execution {
         run: job.run.clone(),
-        plan: job.plan.clone(),
+        plan: job.plans.first().clone(),
         world: job.world.clone(),
         journal,
         observer: screen.clone(),
@@ -96,8 +108,8 @@ async fn drive(
             wait_for_people: job.wait,
             signals,
         },
-    })
-    .await;
+    };
+    let ended = succeed(execution, Succession { plans, replan }).await;
     ticker.abort();
     keeper.abort();
     // A write that was under way is over before the last one.

@@ -157,6 +157,8 @@ pub fn run(error: RunError) -> Failure {
             Failure::new(Exit::JournalUnreadable, format!("{error}: {source}"))
                 .hint("the journal was changed or damaged; restore it from a copy")
         }
+        RunError::MovedOn { .. } => Failure::refused(error.to_string())
+            .hint("the same command shows the difference as it is now"),
         RunError::Aborted => Failure::new(Exit::Signal, error.to_string()),
     }
 }

@@ -19,6 +19,7 @@ mod hints;
 mod inputs;
 mod lessons;
 mod printer;
+mod replan;
 mod screen;
 mod signals;
 mod state;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressDrawTarget;
-use reprise_model::{AttemptId, Entry, Epoch, Plan, RunId, Seq, Timestamp};
+use reprise_model::{AttemptId, Entry, Epoch, Plans, RunId, Seq, Timestamp};
 use reprise_ports::{Progress, Summary, Verified};
 use reprise_report::{Bars, Display, Estimate, Fold, Lines, Monitor, Report};
 use reprise_runner::{Clock, Observer};
@@ -31,7 +31,7 @@ impl Screen {
     /// Bars on a terminal, lines elsewhere, neither beside a log as JSON; and
     /// what watches from outside.
     pub fn new(
-        plan: Arc<Plan>,
+        plans: impl Into<Plans>,
         watchers: Vec<Box<dyn Display>>,
         tree: Option<Arc<Tree>>,
         printer: &Printer,
@@ -43,7 +43,7 @@ impl Screen {
             displays.push(Box::new(Lines::new(Box::new(std::io::stderr()))));
         }
         Arc::new(Self {
-            monitor: Mutex::new(Monitor::new(plan, displays)),
+            monitor: Mutex::new(Monitor::new(plans, displays)),
             tree,
             printer: printer.clone(),
             has_begun: AtomicBool::new(false),

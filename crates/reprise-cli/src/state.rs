@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reprise_engine::{Engine, Options, Replay};
-use reprise_model::{Digest, Entry, Exit, RunId, Seq};
+use reprise_model::{Digest, Entry, Exit, Plans, RunId, Seq};
 use reprise_ports::{Journal, OwnerState, RunRow, Verified};
 use reprise_report::Fold;
 use reprise_runner::RunError;
@@ -79,8 +79,8 @@ pub struct History {
 
 impl History {
     pub async fn read(journal: &dyn Journal, row: RunRow) -> Result<Self, Failure> {
-        let plan = journal.plan(&row.id).await.map_err(hints::journal)?;
-        let mut fold = Fold::new(Arc::new(plan));
+        let plans = journal.plans(&row.id).await.map_err(hints::journal)?;
+        let mut fold = Fold::new(plans);
         let mut sink = |entries: Vec<Entry>| {
             for entry in &entries {
                 fold.apply(entry);
@@ -106,9 +106,8 @@ impl History {
 }
 
 /// The engine of a run as its journal tells it. It decides nothing here.
-pub async fn engine(journal: &dyn Journal, run: &RunId) -> Result<Engine, Failure> {
-    let plan = journal.plan(run).await.map_err(hints::journal)?;
-    let mut replay = Replay::begin(Arc::new(plan), Options::default());
+pub async fn engine(journal: &dyn Journal, run: &RunId, plans: Plans) -> Result<Engine, Failure> {
+    let mut replay = Replay::begin(plans, Options::default());
     let mut fault = None;
     let mut sink = |entries: Vec<Entry>| {
         fault = entries.iter().find_map(|entry| replay.feed(entry).err());

@@ -18,6 +18,9 @@ impl Fold {
             let dependent = self.topology.shape.dependents_of(task)[at];
             self.count_down(dependent);
         }
+        for dependent in self.detours.dependents_of(task) {
+            self.count_down(dependent);
+        }
     }
 
     fn count_down(&mut self, dependent: TaskIx) {
@@ -55,11 +58,18 @@ impl Fold {
     fn settle_dependents(&mut self, task: TaskIx) {
         for at in 0..self.topology.shape.dependents_of(task).len() {
             let dependent = self.topology.shape.dependents_of(task)[at];
-            if self.topology.tolerates(dependent, task) {
-                self.count_down(dependent);
-            } else {
-                self.todo.skip.push((dependent, task));
-            }
+            self.settle_dependent(dependent, task);
+        }
+        for dependent in self.detours.dependents_of(task) {
+            self.settle_dependent(dependent, task);
+        }
+    }
+
+    fn settle_dependent(&mut self, dependent: TaskIx, task: TaskIx) {
+        if self.topology.tolerates(dependent, task) {
+            self.count_down(dependent);
+        } else {
+            self.todo.skip.push((dependent, task));
         }
     }
 

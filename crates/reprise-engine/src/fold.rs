@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reprise_model::{
-    AttemptEnd, AttemptId, Command, Event, FaultKind, Halt, Owner, Plan, RunEnd, TaskIx, TaskKey,
-    TaskState, Timestamp,
+    AttemptEnd, AttemptId, Command, Digest, Event, FaultKind, Halt, Owner, Plan, Plans, RunEnd,
+    TaskIx, TaskKey, TaskState, Timestamp,
 };
 use serde_json::Value;
 
 use crate::by_task::ByTask;
+use crate::detour::Detours;
 use crate::ledger::Ledger;
 use crate::pace::Pace;
 use crate::ready::{Queued, ReadyQueue};
@@ -40,6 +41,8 @@ pub enum FoldError {
     },
     #[error("wave {wave} was opened, wave {expected} is next")]
     WaveOutOfOrder { wave: u32, expected: u32 },
+    #[error("plan {} is put in force, and the journal holds no such plan", plan.short())]
+    NoSuchPlan { plan: Digest },
 }
 
 /// An attempt under way.
@@ -62,12 +65,14 @@ pub(crate) struct Todo {
 /// The state of a run after some events.
 #[derive(Clone)]
 pub struct Fold {
+    pub(crate) plans: Plans,
     pub(crate) topology: Arc<Topology>,
     pub(crate) ledger: Ledger,
     pub(crate) ready: ReadyQueue,
     pub(crate) pace: Pace,
     pub(crate) flights: ByTask<Flight>,
     pub(crate) marks: BTreeMap<TaskIx, Value>,
+    pub(crate) detours: Detours,
     pub(crate) todo: Todo,
     pub(crate) held: Vec<Vec<TaskIx>>,
     /// Sites that are set aside, each with the task that failed.
@@ -85,17 +90,32 @@ pub struct Fold {
 }
 
 impl Fold {
-    pub fn new(plan: Arc<Plan>) -> Self {
+    /// A run of these plans, of which the first is in force.
+    pub fn new(plans: impl Into<Plans>) -> Self {
+        let plans = plans.into();
+        let mut fold = Self::bare(plans.first().clone(), plans);
+        for task in fold.topology.plan.ixs() {
+            if fold.topology.needs(task).is_empty() {
+                fold.admit(task);
+            }
+        }
+        fold
+    }
+
+    /// Every task waits, and none has been let go.
+    pub(crate) fn bare(plan: Arc<Plan>, plans: Plans) -> Self {
         let topology = Arc::new(Topology::new(plan));
         let ledger = Ledger::new(&topology);
         let waves = topology.plan.waves.len();
-        let mut fold = Self {
+        Self {
+            plans,
             pace: Pace::new(topology.plan.sites.len()),
             ready: ReadyQueue::new(&topology),
             flights: ByTask::new(topology.plan.tasks.len()),
             topology,
             ledger,
             marks: BTreeMap::new(),
+            detours: Detours::default(),
             todo: Todo::default(),
             held: vec![Vec::new(); waves],
             aside: BTreeMap::new(),
@@ -108,13 +128,7 @@ impl Fold {
             owner: None,
             last_command: 0,
             latest: Timestamp::from_micros(i64::MIN),
-        };
-        for task in fold.topology.plan.ixs() {
-            if fold.topology.needs(task).is_empty() {
-                fold.admit(task);
-            }
         }
-        fold
     }
 
     pub fn plan(&self) -> &Arc<Plan> {
@@ -174,6 +188,7 @@ impl Fold {
                 self.last_command = self.last_command.max(*number);
                 self.obey(command);
             }
+            Event::Replanned { plan, back, probe } => self.change_plan(*plan, back, probe, at)?,
             Event::Stopped(end) => self.stopped = Some(*end),
         }
         self.latest = at;

@@ -23,17 +23,25 @@
 //! - `backoff`: when a failed task is tried again
 //! - `reset`: the operator's retry
 //! - [`resume`]: the table of what becomes of a task when a run is taken up again
+//! - `detour`: needs beyond a need that is done
+//! - `comparison`: the plan in force beside another one, task by task
+//! - [`replan`]: what another plan would mean, and the event that puts it in force
+//! - `carry`: what is kept when another plan is put in force
 //! - `standing`: where a task stands, in the words of that table
 
 mod backoff;
 mod by_task;
+mod carry;
+mod comparison;
 mod consequence;
+mod detour;
 mod engine;
 pub mod fold;
 mod io;
 mod ledger;
 mod pace;
 mod ready;
+pub mod replan;
 mod replay;
 mod reset;
 pub mod resume;

@@ -83,6 +83,11 @@ impl ReadyQueue {
         self.until.contains_key(&task)
     }
 
+    /// Tasks that wait out a delay, each with its moment.
+    pub fn delayed(&self) -> impl Iterator<Item = (Timestamp, TaskIx)> + '_ {
+        self.delayed.iter().copied()
+    }
+
     /// Takes the next task whose delay is over.
     pub fn pop_delayed(&mut self, now: Timestamp) -> Option<TaskIx> {
         let first = *self.delayed.first()?;

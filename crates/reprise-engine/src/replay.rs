@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reprise_model::{Digest, Entry, Event, Plan, Seq, Timestamp};
+use reprise_model::{Digest, Entry, Event, Plan, Plans, Seq, Timestamp};
 
 use crate::engine::{Engine, Options};
 use crate::fold::{Fold, FoldError};
@@ -16,9 +16,11 @@ pub struct Replay {
 }
 
 impl Replay {
-    pub fn begin(plan: Arc<Plan>, options: Options) -> Self {
+    /// `plans`: the one that the run was created with, and any put in force
+    /// later.
+    pub fn begin(plans: impl Into<Plans>, options: Options) -> Self {
         Self {
-            engine: Engine::with_fold(Fold::new(plan), options),
+            engine: Engine::with_fold(Fold::new(plans), options),
         }
     }
 
@@ -43,6 +45,11 @@ impl Replay {
             })?;
         engine.next = Seq(engine.next.0 + 1);
         Ok(())
+    }
+
+    /// The plan in force after what has been fed.
+    pub fn plan(&self) -> &Arc<Plan> {
+        self.engine.fold().plan()
     }
 
     /// Whether no entry has been fed yet.
@@ -98,11 +105,11 @@ impl Engine {
     /// A run as its journal tells it. The entries must be those of this plan,
     /// from the first on, without gaps.
     pub fn replay(
-        plan: Arc<Plan>,
+        plans: impl Into<Plans>,
         options: Options,
         entries: &[Entry],
     ) -> Result<Self, ReplayError> {
-        let mut replay = Replay::begin(plan, options);
+        let mut replay = Replay::begin(plans, options);
         for entry in entries {
             replay.feed(entry)?;
         }

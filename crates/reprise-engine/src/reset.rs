@@ -62,10 +62,10 @@ impl Fold {
 
     fn nothing_in_the_way(&self, task: TaskIx, back: &[bool]) -> bool {
         let mut hope = false;
-        for need in self.topology.needs(task) {
-            let state = self.state(*need);
+        for need in self.all_needs(task) {
+            let state = self.state(need);
             let open = back[need.get()] || !state.is_terminal() || state.is_success();
-            if !open && !self.topology.tolerates(task, *need) {
+            if !open && !self.topology.tolerates(task, need) {
                 return false;
             }
             hope |= open;
@@ -75,14 +75,14 @@ impl Fold {
 
     /// Counts the open needs of all waiting tasks anew, and lets those of
     /// `returned` go that have none.
-    fn recount(&mut self, returned: &[TaskIx]) {
+    pub(crate) fn recount(&mut self, returned: &[TaskIx]) {
         for task in self.topology.plan.ixs() {
             if self.state(task) != TaskState::Waiting {
                 continue;
             }
-            let needs = self.topology.needs(task).iter();
-            let open = needs
-                .filter(|need| !self.is_settled_for(task, **need))
+            let open = self
+                .all_needs(task)
+                .filter(|need| !self.is_settled_for(task, *need))
                 .count();
             self.ledger.slot_mut(task).needs_left =
                 u32::try_from(open).expect("fewer needs than tasks");

@@ -14,6 +14,11 @@ impl Fold {
         }
         self.owner = Some(owner.clone());
         self.stopped = None;
+        self.lose_flights();
+    }
+
+    /// Nobody will ever tell how what is under way has ended.
+    pub(crate) fn lose_flights(&mut self) {
         for (task, flight) in self.flights.take() {
             self.give_back(task);
             let status = match flight.probing {
@@ -60,8 +65,7 @@ impl Fold {
     }
 
     fn find_obstacle(&mut self, task: TaskIx) {
-        let needs = self.topology.needs(task);
-        let obstacle = needs.iter().copied().find(|need| {
+        let obstacle = self.all_needs(task).find(|need| {
             matches!(self.state(*need), TaskState::Failed | TaskState::Skipped)
                 && !self.topology.tolerates(task, *need)
         });

@@ -54,6 +54,17 @@ pub enum Event {
     /// The owner took an operator's command from the inbox; `number` is its
     /// number there, 0 for a signal to the process itself.
     Commanded { number: u64, command: Command },
+    /// Another plan is in force from here on, and tasks are numbered by it.
+    /// Those of a key that the plan before has as well keep where they stand,
+    /// but for `back`, which start anew, and `probe`, which had ended and are
+    /// to be asked about first.
+    Replanned {
+        plan: Digest,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        back: Vec<TaskIx>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        probe: Vec<TaskIx>,
+    },
     /// Nothing more will happen without an operator or a new owner.
     Stopped(RunEnd),
 }

@@ -27,7 +27,7 @@ mod tests;
 
 pub use estimate::Estimate;
 pub use exit::exit;
-pub use fold::{Fold, PoolUse, RunState};
+pub use fold::{Fold, PlanInForce, PoolUse, RunState};
 pub use live::{Bars, Display, Lines, Monitor, Tone, told};
 pub use report::{
     Attempts, ConsistencyEvidence, Failure, JournalFacts, Link, Objectives, OpenGate, Phase,

@@ -28,6 +28,22 @@ impl Outputs {
     }
 }
 
+impl Outputs {
+    /// Another plan is in force: `before` holds for each of its tasks the one
+    /// of the same key. What starts anew has not said anything yet.
+    pub fn carry(&mut self, before: &[Option<TaskIx>], back: &[TaskIx]) {
+        let old = std::mem::take(&mut self.0);
+        for (at, before) in before.iter().enumerate() {
+            if let Some(output) = before.and_then(|before| old.get(&before)) {
+                self.0.insert(TaskIx::at(at), output.clone());
+            }
+        }
+        for task in back {
+            self.0.remove(task);
+        }
+    }
+}
+
 /// The sites of the batch on each shard, made once and shared by all calls.
 #[derive(Debug)]
 pub(crate) struct Companions(Vec<Arc<[SiteId]>>);

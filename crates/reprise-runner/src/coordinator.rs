@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reprise_engine::{Effect, Engine, Input, Options, Replay, ReplayError};
 use reprise_model::{
-    AttemptId, Command, Digest, Entry, Epoch, Owner, Plan, RunEnd, RunId, Seq, Timestamp,
+    AttemptId, Command, Digest, Entry, Epoch, Owner, Plan, Plans, RunEnd, RunId, Seq, Timestamp,
 };
 use reprise_ports::{Claim, Journal, JournalError};
 use tokio::sync::mpsc;
@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Message};
 use crate::durable::Durable;
 use crate::observer::Observer;
+use crate::succession::{Succession, note, put_in_force};
 use crate::world::World;
 use crate::writer::{Desk, Writer};
 
@@ -68,6 +69,8 @@ pub enum RunError {
         #[source]
         source: ReplayError,
     },
+    #[error("run `{run}` has moved on since the new plan was confirmed; nothing was changed")]
+    MovedOn { run: RunId },
     #[error("stopped at once; a resume will find out what was done")]
     Aborted,
 }
@@ -75,6 +78,15 @@ pub enum RunError {
 /// Executes a run, a new one or one taken up again, until nothing more will
 /// happen without a person. The run must have been created in the journal.
 pub async fn execute(execution: Execution) -> Result<RunEnd, RunError> {
+    let succession = Succession {
+        plans: Plans::new(execution.plan.clone()),
+        replan: None,
+    };
+    succeed(execution, succession).await
+}
+
+/// The same for a run whose plan was, or is to be, replaced by another.
+pub async fn succeed(execution: Execution, succession: Succession) -> Result<RunEnd, RunError> {
     let journal = execution.journal.clone();
     let run = execution.run.clone();
     let owner = Owner {
@@ -88,7 +100,7 @@ pub async fn execute(execution: Execution) -> Result<RunEnd, RunError> {
         epoch: claim.epoch,
         ..owner
     };
-    let mut coordinator = match Coordinator::take_up(execution, claim).await {
+    let mut coordinator = match Coordinator::take_up(execution, succession, claim).await {
         Ok(coordinator) => coordinator,
         Err(error) => {
             journal.release(&run, &claim).await;
@@ -129,11 +141,12 @@ struct Past {
 impl Past {
     fn take(&mut self, entries: Vec<Entry>) -> ControlFlow<()> {
         for entry in &entries {
+            let plan = self.replay.plan().clone();
             if let Err(fault) = self.replay.feed(entry) {
                 self.fault = Some(fault);
                 return ControlFlow::Break(());
             }
-            self.outputs.note(entry);
+            note(&mut self.outputs, &plan, self.replay.plan(), entry);
         }
         self.observer.history(entries);
         ControlFlow::Continue(())
@@ -141,8 +154,12 @@ impl Past {
 }
 
 impl Coordinator {
-    async fn take_up(execution: Execution, mut claim: Claim) -> Result<Self, RunError> {
-        let run = &execution.run;
+    async fn take_up(
+        mut execution: Execution,
+        succession: Succession,
+        mut claim: Claim,
+    ) -> Result<Self, RunError> {
+        let run = &execution.run.clone();
         let clock = Clock::start();
         let options = Options {
             seed: seed_of(run),
@@ -150,12 +167,12 @@ impl Coordinator {
             ..Options::default()
         };
         let mut past = Past {
-            replay: Replay::begin(execution.plan.clone(), options),
+            replay: Replay::begin(succession.plans, options),
             outputs: Outputs::default(),
             observer: execution.observer.clone(),
             fault: None,
         };
-        let journal = &execution.journal;
+        let journal = execution.journal.clone();
         let mut sink = |entries| past.take(entries);
         let verified = journal.read(run, Seq(0), &mut sink).await?;
         let unreadable = |source| RunError::Replay {
@@ -164,7 +181,7 @@ impl Coordinator {
         };
         let Past {
             replay,
-            outputs,
+            mut outputs,
             fault,
             ..
         } = past;
@@ -175,7 +192,7 @@ impl Coordinator {
             tracing::warn!(%run, pages, "the end of the journal was torn and is cut");
             execution.observer.torn(pages);
         }
-        let engine = if replay.is_empty() {
+        let mut engine = if replay.is_empty() {
             let (engine, created) = replay.create(clock.now());
             let first = [created];
             journal.append(run, &mut claim, &first).await?;
@@ -184,6 +201,20 @@ impl Coordinator {
         } else {
             replay.finish().map_err(unreadable)?
         };
+        if let Some(confirmed) = succession.replan {
+            let entries = put_in_force(
+                confirmed,
+                run,
+                &journal,
+                &mut claim,
+                &mut engine,
+                &mut outputs,
+                clock.now(),
+            )
+            .await?;
+            execution.observer.entries(&entries);
+        }
+        execution.plan = engine.fold().plan().clone();
         let (outbox, incoming) = mpsc::unbounded_channel();
         let desk = Desk {
             run: run.clone(),

@@ -18,13 +18,15 @@ mod dispatch;
 mod durable;
 mod observer;
 mod run_id;
+mod succession;
 mod survey;
 mod world;
 mod writer;
 
 pub use clock::Clock;
-pub use coordinator::{ExecuteOptions, Execution, RunError, Signals, execute};
+pub use coordinator::{ExecuteOptions, Execution, RunError, Signals, execute, succeed};
 pub use observer::{Observer, Silent};
 pub use run_id::new_run_id;
+pub use succession::Succession;
 pub use survey::{Survey, SurveyError};
 pub use world::{World, WorldError, WorldOptions};

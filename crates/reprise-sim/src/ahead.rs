@@ -99,6 +99,7 @@ impl Ahead {
             | Event::GateOpened { .. }
             | Event::Halted(_)
             | Event::Commanded { .. }
+            | Event::Replanned { .. }
             | Event::Stopped(_) => {}
         }
         if replay.feed(entry).is_err() {

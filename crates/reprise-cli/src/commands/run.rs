@@ -65,7 +65,9 @@ impl Run {
         let job = match create(plan, global).await {
             Ok((run, plan, journal)) => Job {
                 run,
+                plans: plan.clone().into(),
                 plan,
+                replan: None,
                 world,
                 journal,
                 wait: self.wait,

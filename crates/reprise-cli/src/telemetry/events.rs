@@ -133,6 +133,7 @@ fn about(event: &Event) -> Option<TaskIx> {
         | Event::WaveOpened { .. }
         | Event::Halted(_)
         | Event::Commanded { .. }
+        | Event::Replanned { .. }
         | Event::Stopped(_) => None,
     }
 }
@@ -165,6 +166,7 @@ impl Display for Events {
             | Event::GateOpened { .. }
             | Event::Halted(_)
             | Event::Commanded { .. }
+            | Event::Replanned { .. }
             | Event::Stopped(_) => {}
         }
         if self.whole {

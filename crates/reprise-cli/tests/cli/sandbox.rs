@@ -159,7 +159,7 @@ pub fn snapshot(name: &str, sandbox: &Sandbox, ended: &Ended) {
     settings.add_filter(r"\d{8}T\d{6}Z-[0-9a-f]{6}", "[run]");
     settings.add_filter(r"\b[0-9a-f]{64}\b", "[digest]");
     settings.add_filter(
-        r"(head|plan|planned|found)( +)[0-9a-f]{12}\b",
+        r"(head|plan|planned|found|from)( +)[0-9a-f]{12}\b",
         "$1$2[digest]",
     );
     settings.add_filter(r"(hash|has) [0-9a-f]{12}\b", "$1 [digest]");

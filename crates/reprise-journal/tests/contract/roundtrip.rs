@@ -133,6 +133,10 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn tasks() -> impl Strategy<Value = Vec<TaskIx>> {
+    proptest::collection::vec(any::<u32>().prop_map(TaskIx), 0..3)
+}
+
 fn run_end() -> impl Strategy<Value = RunEnd> {
     prop_oneof![
         Just(RunEnd::Finished),
@@ -183,6 +187,13 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         (any::<u64>(), command())
             .prop_map(|(number, command)| Event::Commanded { number, command }),
+        (any::<[u8; 32]>(), tasks(), tasks()).prop_map(|(hash, back, probe)| {
+            Event::Replanned {
+                plan: Digest::from_bytes(hash),
+                back,
+                probe,
+            }
+        }),
         run_end().prop_map(Event::Stopped),
     ]
 }

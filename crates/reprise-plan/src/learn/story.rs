@@ -17,7 +17,7 @@ pub struct Story {
 }
 
 impl Story {
-    /// Of a run of this plan, which [`crate::verify_plan`] has accepted.
+    /// Of a run of this plan, the one in force, which [`crate::verify_plan`] has accepted.
     pub fn of(plan: Plan) -> Self {
         Self {
             under_way: BTreeMap::new(),
@@ -51,7 +51,15 @@ impl Story {
             | Event::Halted(_)
             | Event::Commanded { .. }
             | Event::Stopped(_) => {}
+            // What was told until now counts tasks by a plan before this one.
+            Event::Replanned { .. } => self.forget(),
         }
+    }
+
+    fn forget(&mut self) {
+        self.under_way.clear();
+        self.seconds.fill(NOT_DONE);
+        self.volumes.clear();
     }
 
     fn done(&mut self, task: TaskIx, since: Timestamp, at: Timestamp, volume: Volume) {

@@ -7,6 +7,7 @@
 mod clock;
 mod pools;
 mod record;
+mod replan;
 mod retry;
 mod tally;
 mod view;
@@ -15,14 +16,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reprise_model::{
-    Action, AttemptEnd, AttemptId, Command, Entry, Event, FaultKind, Halt, Owner, Plan, RunEnd,
-    TaskIx, TaskState, Timestamp, Volume,
+    Action, AttemptEnd, AttemptId, Command, Entry, Event, FaultKind, Halt, Owner, Plan, Plans,
+    RunEnd, TaskIx, TaskState, Timestamp, Volume,
 };
 use serde::{Deserialize, Serialize};
 
 pub use clock::{PhaseClock, PhaseKey};
 pub use pools::PoolUse;
 pub use record::{GateAnswer, LiveProgress, TaskRecord};
+pub use replan::PlanInForce;
 pub use tally::{SiteProgress, WaveTally};
 
 use crate::estimate::Estimate;
@@ -57,7 +59,12 @@ impl RunState {
 /// The state of a run after some entries, with its history.
 #[derive(Clone, Debug)]
 pub struct Fold {
+    plans: Plans,
+    /// The plan in force.
     plan: Arc<Plan>,
+    in_force: Vec<PlanInForce>,
+    /// A plan was put in force that is not there: nothing more is taken.
+    lost: bool,
     records: Vec<TaskRecord>,
     tally: Tally,
     phases: Vec<PhaseClock>,
@@ -83,7 +90,10 @@ pub struct Fold {
 }
 
 impl Fold {
-    pub fn new(plan: Arc<Plan>) -> Self {
+    /// A run of these plans, of which the first is in force.
+    pub fn new(plans: impl Into<Plans>) -> Self {
+        let plans = plans.into();
+        let plan = plans.first().clone();
         let (phases, phase_of_step) = phases_of(&plan);
         Self {
             records: vec![TaskRecord::new(); plan.tasks.len()],
@@ -107,6 +117,9 @@ impl Fold {
             cancelling: false,
             moved: Volume::default(),
             estimate: None,
+            in_force: vec![PlanInForce::first(&plan)],
+            lost: false,
+            plans,
             plan,
         }
     }
@@ -118,7 +131,9 @@ impl Fold {
             return false;
         }
         self.next_seq = entry.seq.0 + 1;
-        self.take(&entry.event, entry.at);
+        if !self.lost {
+            self.take(&entry.event, entry.at);
+        }
         self.last_at = Some(entry.at);
         true
     }
@@ -151,7 +166,10 @@ impl Fold {
 
     fn take(&mut self, event: &Event, at: Timestamp) {
         match event {
-            Event::Created { .. } => self.created = Some(at),
+            Event::Created { .. } => {
+                self.created = Some(at);
+                self.in_force[0].since = Some(at);
+            }
             Event::Owned(owner) => self.change_owner(owner, at),
             Event::WaveOpened { wave } => {
                 if let Some(wave) = self.tally.waves.get_mut(*wave as usize) {
@@ -179,6 +197,9 @@ impl Fold {
             }),
             Event::Halted(halt) => self.halted = Some(halt.clone()),
             Event::Commanded { command, .. } => self.obey(command, at),
+            Event::Replanned { plan, back, probe } => {
+                self.change_plan(*plan, back, probe, at);
+            }
             Event::Stopped(end) => self.stopped = Some((*end, at)),
         }
     }
@@ -219,6 +240,10 @@ impl Fold {
         self.owner = Some(owner.clone());
         self.owners += 1;
         self.stopped = None;
+        self.lose_flights(at);
+    }
+
+    fn lose_flights(&mut self, at: Timestamp) {
         let heard = self.last_at.unwrap_or(at);
         for task in std::mem::take(&mut self.under_way) {
             self.phase_mut(task).finish(heard);

@@ -6,11 +6,16 @@ use reprise_model::{Action, Halt, Owner, Plan, RunEnd, TaskIx, TaskState, Timest
 
 use crate::estimate::Estimate;
 
-use super::{Fold, PhaseClock, RunState, SiteProgress, TaskRecord, WaveTally};
+use super::{Fold, PhaseClock, PlanInForce, RunState, SiteProgress, TaskRecord, WaveTally};
 
 impl Fold {
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    /// The plans that the run has had, the one in force last.
+    pub fn plans_in_force(&self) -> &[PlanInForce] {
+        &self.in_force
     }
 
     pub fn record(&self, task: TaskIx) -> &TaskRecord {

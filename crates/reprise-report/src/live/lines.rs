@@ -172,6 +172,11 @@ pub fn told(fold: &Fold, entry: &Entry) -> Option<(Tone, String)> {
             halt.allowed
         )),
         Event::Commanded { command, .. } => alarm(commanded(fold, command)),
+        Event::Replanned { plan, back, probe } => alarm(format!(
+            "plan {} is in force: {} put back",
+            plan.short(),
+            format::plural((back.len() + probe.len()) as u64, "task")
+        )),
         Event::Stopped(_) => routine(format!("the run is {}", fold.run_state().as_str())),
     }
 }

@@ -4,9 +4,7 @@ mod bars;
 mod lines;
 mod screen;
 
-use std::sync::Arc;
-
-use reprise_model::{AttemptId, Entry, Plan, Timestamp, Volume};
+use reprise_model::{AttemptId, Entry, Plans, Timestamp, Volume};
 
 use crate::estimate::Estimate;
 use crate::fold::Fold;
@@ -37,9 +35,9 @@ pub struct Monitor {
 
 impl Monitor {
     /// Without a display the monitor only folds.
-    pub fn new(plan: Arc<Plan>, displays: Vec<Box<dyn Display>>) -> Self {
+    pub fn new(plans: impl Into<Plans>, displays: Vec<Box<dyn Display>>) -> Self {
         Self {
-            fold: Fold::new(plan),
+            fold: Fold::new(plans),
             displays,
         }
     }

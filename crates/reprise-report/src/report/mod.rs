@@ -16,7 +16,7 @@ use reprise_model::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::fold::{Fold, RunState};
+use crate::fold::{Fold, PlanInForce, RunState};
 
 pub(crate) use failures::gates as open_gates;
 pub use validations::ConsistencyEvidence;
@@ -28,6 +28,9 @@ pub struct Report {
     pub version: u32,
     pub run: RunId,
     pub plan_hash: Digest,
+    /// The plans that the run has had, the one in force last: more than one
+    /// where the runbook was edited meanwhile.
+    pub plans: Vec<PlanInForce>,
     pub estate: String,
     pub runbook: String,
     pub drill: bool,
@@ -265,6 +268,7 @@ impl Fold {
             version: REPORT_VERSION,
             run: run.clone(),
             plan_hash: plan.hash,
+            plans: self.plans_in_force().to_vec(),
             estate: plan.estate.name.clone(),
             runbook: plan.runbook.name.clone(),
             drill: plan.drill,

@@ -101,6 +101,9 @@ impl Spans {
                 command: Command::Answer { task, .. },
                 ..
             } if known(task) => self.settle(fold, *task, entry.at),
+            // Tasks have other numbers from here on. What was open is its
+            // dead owner's, and was told as far as it came.
+            Event::Replanned { .. } => self.open.retain(|subject, _| *subject == Subject::Run),
             Event::Stopped(end) => {
                 let end = SpanEnd::of_run(fold, *end, entry.at);
                 self.close(fold, Subject::Run, &end);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use reprise_journal::MemoryJournal;
-use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, Plans, RunId, Seq, Timestamp};
 use reprise_ports::{
     Claim, Journal, JournalError, NewRun, RunRow, Sink, Summarised, Summary, Verified,
 };
@@ -47,6 +47,20 @@ impl Journal for Failing {
 
     async fn plan(&self, run: &RunId) -> Result<Plan, JournalError> {
         self.inner.plan(run).await
+    }
+
+    async fn plans(&self, run: &RunId) -> Result<Plans, JournalError> {
+        self.inner.plans(run).await
+    }
+
+    async fn replan(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        plan: &Plan,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        self.inner.replan(run, claim, plan, entries).await
     }
 
     async fn claim(&self, run: &RunId, owner: &Owner) -> Result<Claim, JournalError> {

@@ -146,6 +146,9 @@ impl Books {
             Event::GateOpened { task } => self.open_gate(*task)?,
             Event::Halted(_) => self.halted = true,
             Event::Commanded { number, command } => self.command(*number, command, inbox)?,
+            Event::Replanned { .. } => {
+                return Err(self.out_of_place("another plan, which nobody asked for", None));
+            }
             Event::Stopped(end) => self.stop(*end)?,
         }
         Ok(())

@@ -181,6 +181,7 @@ impl<D: Durations> Rehearsal<D> {
             | Event::Skipped { .. }
             | Event::Halted(_)
             | Event::Commanded { .. }
+            | Event::Replanned { .. }
             | Event::Stopped(_) => {}
         }
     }

@@ -32,7 +32,9 @@ impl Gauges {
 
     fn recovery_points(&self, fold: &Fold) -> Vec<([(&'static str, String); 2], f64)> {
         let plan = fold.plan();
-        let measured = self.recoveries.iter().filter_map(|task| {
+        // Until a run is taken up, an earlier plan of it may be in force.
+        let known = |task: &&TaskIx| task.get() < plan.tasks.len();
+        let measured = self.recoveries.iter().filter(known).filter_map(|task| {
             let outcome = fold.record(*task).outcome.as_ref()?;
             let point = outcome.recovery_point.as_ref()?.point;
             let shard = plan.shard_of(*task)?;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, RunId, Seq, Timestamp};
+use reprise_model::{Command, Digest, Entry, Epoch, Owner, Plan, Plans, RunId, Seq, Timestamp};
 use reprise_ports::{
     Claim, Journal, JournalError, NewRun, RunRow, Sink, Summarised, Summary, Verified,
 };
@@ -74,6 +74,23 @@ impl Journal for Metered {
 
     async fn plan(&self, run: &RunId) -> Result<Plan, JournalError> {
         self.journal.plan(run).await
+    }
+
+    async fn plans(&self, run: &RunId) -> Result<Plans, JournalError> {
+        self.journal.plans(run).await
+    }
+
+    async fn replan(
+        &self,
+        run: &RunId,
+        claim: &mut Claim,
+        plan: &Plan,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        self.journal.replan(run, claim, plan, entries).await?;
+        self.commits.inc();
+        self.entries.inc_by(entries.len() as u64);
+        Ok(())
     }
 
     async fn claim(&self, run: &RunId, owner: &Owner) -> Result<Claim, JournalError> {
