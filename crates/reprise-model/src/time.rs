@@ -15,6 +15,10 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     pub const EPOCH: Self = Self(0);
+    /// The year 0 begins: earlier instants cannot be written as RFC 3339.
+    pub const EARLIEST: Self = Self(-62_167_219_200_000_000);
+    /// 26 hours before the year 10000, in any offset still before it.
+    pub const LATEST: Self = Self(253_402_207_200_000_000);
 
     pub fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -30,14 +34,17 @@ impl Timestamp {
         (self.0 - earlier.0) as f64 / 1e6
     }
 
+    /// At most [`Timestamp::LATEST`]: what is added may come from a vendor, and
+    /// an instant that cannot be read back would make a journal unreadable.
     pub fn saturating_add(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_add(micros))
+        Self(self.0.saturating_add(micros)).min(Self::LATEST)
     }
 
+    /// At least [`Timestamp::EARLIEST`].
     pub fn saturating_sub(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(micros))
+        Self(self.0.saturating_sub(micros)).max(Self::EARLIEST)
     }
 
     /// `20260301T120000.000000Z`: sorts as time does and is safe in a file name.
@@ -113,7 +120,12 @@ impl FromStr for Timestamp {
         if instant.as_nanosecond() % 1000 != 0 {
             return Err(TimestampError::TooFine(text.to_owned()));
         }
-        Ok(Self(instant.as_microsecond()))
+        let read = Self(instant.as_microsecond());
+        // An offset can move an instant out of the years that can be written.
+        match (Self::EARLIEST..=Self::LATEST).contains(&read) {
+            true => Ok(read),
+            false => Err(bad()),
+        }
     }
 }
 
@@ -162,6 +174,11 @@ impl Serialize for Elapsed {
 impl<'de> Deserialize<'de> for Elapsed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
+        // The longest is written as the next number that there is, which is
+        // too long; it must be read back: it may come from a vendor.
+        if seconds == u64::MAX as f64 {
+            return Ok(Self(Duration::MAX));
+        }
         Duration::try_from_secs_f64(seconds)
             .map(Self)
             .map_err(serde::de::Error::custom)
@@ -253,6 +270,28 @@ mod tests {
             "2026-03-01T12:00:00+01:00[Europe/Paris]",
             malformed("2026-03-01T12:00:00+01:00[Europe/Paris]"),
         );
+    }
+
+    #[test]
+    fn no_instant_is_written_that_cannot_be_read() {
+        let far = Timestamp::from_micros(0).saturating_add(Duration::MAX);
+        assert_eq!(far, Timestamp::LATEST);
+        assert_eq!(far.to_string().parse(), Ok(far));
+        let long_ago = far.saturating_sub(Duration::MAX);
+        assert_eq!(long_ago, Timestamp::EARLIEST);
+        assert_eq!(long_ago.to_string().parse(), Ok(long_ago));
+        let before = "0000-01-01T00:00:00+02:00";
+        let refused = Err(TimestampError::Malformed(before.to_owned()));
+        assert_eq!(before.parse::<Timestamp>(), refused);
+    }
+
+    #[test]
+    fn the_longest_time_is_read_back() {
+        for longest in [Duration::MAX, Duration::from_secs(u64::MAX)] {
+            let written = serde_json::to_string(&Elapsed(longest)).unwrap();
+            let read: Elapsed = serde_json::from_str(&written).unwrap();
+            assert_eq!(read.0, Duration::MAX);
+        }
     }
 
     #[test]
