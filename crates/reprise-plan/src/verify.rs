@@ -2,8 +2,9 @@
 //! is believed before it was looked at, and nonsense never panics.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use reprise_model::{Digest, PLAN_VERSION, Plan, PlannedTask, Scope};
+use reprise_model::{Digest, PLAN_VERSION, Plan, PlannedTask, Pool, Scope};
 
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum PlanFault {
@@ -72,6 +73,9 @@ fn steps(plan: &Plan) -> Result<(), String> {
     if let Some(pool) = plan.pools.iter().find(|pool| pool.slots == 0) {
         return Err(format!("pool {} has no slots", pool.name));
     }
+    if let Some(pool) = plan.pools.iter().find(|pool| !has_usable_rate(pool)) {
+        return Err(format!("pool {} has a rate that is none", pool.name));
+    }
     let names: BTreeSet<_> = plan.steps.iter().map(|step| &step.name).collect();
     if names.len() < plan.steps.len() {
         return Err("two steps have the same name".to_owned());
@@ -89,6 +93,13 @@ fn steps(plan: &Plan) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether the time between two starts is a time.
+fn has_usable_rate(pool: &Pool) -> bool {
+    let between = |rate: f64| Duration::try_from_secs_f64(1.0 / rate);
+    pool.rate_per_second
+        .is_none_or(|rate| between(rate).is_ok())
 }
 
 fn sites(plan: &Plan) -> Result<(), String> {

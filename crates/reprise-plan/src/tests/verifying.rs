@@ -83,6 +83,12 @@ fn a_malformed_plan_is_refused_with_the_place() {
         |plan| plan.pools.clear(),
         "the plan is malformed: step x names pool heavy, which is not there",
     );
+    for rate in [0.0, -1.0, 1e-300] {
+        assert_eq!(
+            refused(|plan| plan.pools[0].rate_per_second = Some(rate)),
+            "the plan is malformed: pool heavy has a rate that is none"
+        );
+    }
 }
 
 /// The promise of the format, as it is written down.
