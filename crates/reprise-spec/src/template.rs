@@ -17,6 +17,9 @@ use serde_json::Value;
 pub use scene::Scene;
 use values::{Missing, Watch};
 
+/// Steps of a rendering: loops within loops must not hold up a run.
+const FUEL: u64 = 100_000;
+
 /// Names that a template may start with.
 pub(crate) const ROOTS: [&str; 3] = ["site", "shard", "target_time"];
 
@@ -109,6 +112,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 fn environment<'a>() -> Environment<'a> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
     let syntax = SyntaxConfig::builder()
         .keep_trailing_newline(true)
         .build()
@@ -256,6 +260,17 @@ mod tests {
                 "steps.reachable.with.url: the site has no attribute `teir`; \
                  it has id, shard, tier",
             ),
+        );
+    }
+
+    #[test]
+    fn a_template_that_does_not_end_is_ended() {
+        let text =
+            "{% for i in range(9999) %}{% for j in range(9999) %}{{ i }}{% endfor %}{% endfor %}";
+        let failed = Template::render(text, &Scene::new("here")).unwrap_err();
+        assert_eq!(
+            failed.to_string(),
+            "here: the template cannot be rendered: engine ran out of fuel"
         );
     }
 }
