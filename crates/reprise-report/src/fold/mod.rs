@@ -130,7 +130,7 @@ impl Fold {
         if entry.seq.0 < self.next_seq {
             return false;
         }
-        self.next_seq = entry.seq.0 + 1;
+        self.next_seq = entry.seq.0.saturating_add(1);
         if !self.lost {
             self.take(&entry.event, entry.at);
         }
