@@ -4,6 +4,6 @@ mod exec;
 mod http;
 mod resolve;
 
-pub use exec::ExecConnector;
+pub use exec::{ExecConnector, hear};
 pub use http::HttpConnector;
 pub use resolve::Resolver;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
 
 /// Gives the value of a name; the error says why there is none.
 pub type Resolver = Arc<dyn Fn(&str) -> Result<SecretString, String> + Send + Sync>;
@@ -16,6 +17,10 @@ const VEIL: &str = "***";
 pub(super) struct Secrets(Vec<SecretString>);
 
 impl Secrets {
+    pub(super) fn of(values: impl IntoIterator<Item = SecretString>) -> Self {
+        Self(values.into_iter().collect())
+    }
+
     /// Fills in the references of `text`; `$$` is a dollar.
     pub(super) fn fill(&mut self, text: &str, resolver: &Resolver) -> Result<String, String> {
         let mut filled = String::new();
@@ -46,19 +51,50 @@ impl Secrets {
         self.0.is_empty()
     }
 
-    /// `text` without any of the values, plain or as JSON would write them.
+    /// `text` without any of the values, plain or as JSON would write them,
+    /// whole or line by line: a key of many lines is told in many lines.
     pub(super) fn veil(&self, text: &str) -> String {
         let mut veiled = text.to_owned();
-        for secret in &self.0 {
-            let plain = secret.expose_secret();
-            if plain.len() < SHORTEST_SECRET {
-                continue;
-            }
-            veiled = veiled.replace(plain, VEIL);
-            let quoted = serde_json::Value::from(plain).to_string();
+        for word in self.words() {
+            veiled = veiled.replace(word, VEIL);
+            let quoted = Value::from(word).to_string();
             veiled = veiled.replace(&quoted[1..quoted.len() - 1], VEIL);
         }
         veiled
+    }
+
+    /// The same in every text of a value: JSON has more than one spelling for
+    /// a text, and only what was parsed shows what it says.
+    pub(super) fn veil_value(&self, value: &mut Value) {
+        if self.is_empty() {
+            return;
+        }
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) => *text = self.veil(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.veil_value(item)),
+            Value::Object(map) => self.veil_map(map),
+        }
+    }
+
+    pub(super) fn veil_map(&self, map: &mut Map<String, Value>) {
+        let entries = std::mem::take(map);
+        map.extend(entries.into_iter().map(|(key, mut value)| {
+            self.veil_value(&mut value);
+            (self.veil(&key), value)
+        }));
+    }
+
+    /// What must not be seen, the longest first: a value may hold another.
+    fn words(&self) -> Vec<&str> {
+        let values = self.0.iter().map(|secret| secret.expose_secret());
+        let mut words: Vec<&str> = values
+            .flat_map(|value| [value].into_iter().chain(value.lines()))
+            .collect();
+        words.retain(|word| word.len() >= SHORTEST_SECRET);
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        words.dedup();
+        words
     }
 }
 
@@ -80,5 +116,17 @@ mod tests {
         );
         assert_eq!(fill("${OTHER}").unwrap_err(), "OTHER is not set");
         assert!(fill("${TOKEN").is_err());
+    }
+
+    #[test]
+    fn no_spelling_of_a_value_is_seen() {
+        let secrets =
+            Secrets::of(["hush", "hush-hush", "-- key\nline-1\nline-2"].map(SecretString::from));
+        assert_eq!(secrets.veil("a hush-hush b hush c"), "a *** b *** c");
+        assert_eq!(secrets.veil("  line-2 "), "  *** ");
+        let mut value =
+            serde_json::from_str(r#"{"\u0068ush":["h\u0075sh",{"k":"line-1"}]}"#).unwrap();
+        secrets.veil_value(&mut value);
+        assert_eq!(value, serde_json::json!({ "***": ["***", { "k": "***" }] }));
     }
 }

@@ -4,6 +4,7 @@
 //! started in turn may live on. There is no probe: after a crash the program
 //! is run again with the same idempotency key.
 
+mod listen;
 mod process;
 mod protocol;
 
@@ -15,6 +16,8 @@ use reprise_model::{Action, Fault, Outcome};
 use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Probe};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+pub use listen::hear;
 
 use super::resolve::{Resolver, Secrets};
 

@@ -10,26 +10,20 @@ use std::time::Duration;
 use reprise_model::{Fault, FaultKind, Outcome, Verdict};
 use reprise_ports::{Context, Progress};
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use super::super::resolve::Secrets;
-use super::protocol::{Message, parse, shown};
+use super::listen::{listen, overhear};
+use super::protocol::shown;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 /// After the program's end, until its output must have ended too: a process
 /// that it left behind may hold the pipe.
 const DRAIN: Duration = Duration::from_secs(1);
-/// A line is one message; a mebibyte of evidence is already too much.
-const LINE_BYTES: u64 = 1 << 20;
-/// All of standard output: what is kept of it goes into the journal.
-const OUTPUT_BYTES: u64 = 4 << 20;
 /// The outputs of needed tasks are the larger part of the input.
 const INPUT_BYTES: usize = 16 << 20;
-/// Lines of standard error that a fault quotes, and the longest of them.
-const ERROR_LINES: usize = 8;
-const ERROR_LINE_BYTES: u64 = 4096;
 
 pub(super) struct Job {
     pub path: PathBuf,
@@ -134,7 +128,13 @@ async fn talk(
         let _ = stdin.write_all(&job.input).await;
     };
     let listen = async {
-        let heard = listen(stdout, job, context, outcome);
+        let told = |fraction| {
+            context.progress(Progress {
+                fraction: Some(fraction),
+                ..Progress::default()
+            });
+        };
+        let heard = listen(stdout, &job.secrets, told, outcome);
         let (heard, ()) = tokio::join!(heard, overhear(stderr, &job.secrets, errors));
         heard
     };
@@ -152,74 +152,6 @@ async fn talk(
                 heard?;
             }
             Ok(status)
-        }
-    }
-}
-
-async fn listen(
-    stdout: impl AsyncRead + Unpin,
-    job: &Job,
-    context: &dyn Context,
-    outcome: &mut Outcome,
-) -> Result<(), Fault> {
-    let mut reader = BufReader::new(stdout);
-    let (mut number, mut total) = (0_u64, 0_u64);
-    let wrong = |number: u64, what: String| {
-        Fault::permanent(format!("standard output, line {number}: {what}"))
-    };
-    loop {
-        let mut bytes = Vec::new();
-        let read = (&mut reader)
-            .take(LINE_BYTES + 1)
-            .read_until(b'\n', &mut bytes)
-            .await
-            .map_err(|error| Fault::temporary(format!("cannot read its output: {error}")))?;
-        if read == 0 {
-            return Ok(());
-        }
-        number += 1;
-        total += read as u64;
-        if read as u64 > LINE_BYTES {
-            return Err(wrong(number, format!("longer than {LINE_BYTES} bytes")));
-        }
-        if total > OUTPUT_BYTES {
-            return Err(wrong(
-                number,
-                format!("more than {OUTPUT_BYTES} bytes in all"),
-            ));
-        }
-        let line = job.secrets.veil(&String::from_utf8_lossy(&bytes));
-        match parse(line.trim_end()).map_err(|what| wrong(number, what))? {
-            Message::Progress(fraction) => context.progress(Progress {
-                fraction: Some(fraction),
-                ..Progress::default()
-            }),
-            Message::Output(output) => outcome.output.extend(output),
-            Message::Verdict(check) => outcome.checks.push(check),
-        }
-    }
-}
-
-/// Keeps the last lines of standard error.
-async fn overhear(
-    stderr: impl AsyncRead + Unpin,
-    secrets: &Secrets,
-    errors: &mut VecDeque<String>,
-) {
-    let mut reader = BufReader::new(stderr);
-    loop {
-        let mut bytes = Vec::new();
-        let read = (&mut reader)
-            .take(ERROR_LINE_BYTES)
-            .read_until(b'\n', &mut bytes)
-            .await;
-        if !matches!(read, Ok(1..)) {
-            return;
-        }
-        let line = secrets.veil(String::from_utf8_lossy(&bytes).trim_end());
-        errors.push_back(shown(&line));
-        if errors.len() > ERROR_LINES {
-            errors.pop_front();
         }
     }
 }
