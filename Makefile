@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help deps build demo test check fmt clippy tidy bench simulate mutants clean
+.PHONY: help deps build demo test check fmt clippy tidy fuzz bench simulate mutants clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -30,6 +30,9 @@ tidy:
 	$(CARGO) test -q --workspace --test architecture
 
 check: fmt clippy tidy test ## all that CI asks: format, lints, the lines of the house, tests
+
+fuzz: deps ## throw bytes at every door, FUZZ_SECONDS at each (60)
+	@scripts/fuzz.sh
 
 bench: deps build ## measure slices against bare COPY, a batch against site by site, the journal against bare inserts
 	@scripts/bench.sh

@@ -36,6 +36,8 @@ system_packages() {
   if ! have_postgres; then
     apt_install postgresql-15 || apt_install postgresql
   fi
+  # libFuzzer is C++.
+  command -v c++ >/dev/null || apt_install g++ || say "no C++ compiler here: \`make fuzz\` cannot run"
   # Only the tests of its backups need it; reprise itself does without.
   installed pgbackrest || apt_install pgbackrest || say "no pgbackrest here: its tests cannot run"
 }
