@@ -76,15 +76,28 @@ impl Estate {
         check(self.lab("accident").args(["--delete", &sites.to_string()]));
     }
 
+    /// Deletes the same sites once more; the target time stays.
+    pub fn accident_again(&self) {
+        let deleted = journal::block_on(reprise_lab::accident::again(&self.layout()));
+        assert!(
+            deleted.expect("sites can be deleted") > 0,
+            "nothing left to delete"
+        );
+    }
+
     /// Plans the restore of all that was deleted, to the moment before.
     pub fn plan(&self) {
+        self.plan_with(&binaries::workspace().join("runbooks/restore-in-place.yaml"));
+    }
+
+    pub fn plan_with(&self, runbook: &Path) {
         let sites = format!("@{}", self.path("lab/deleted.txt").display());
         check(
             self.reprise("plan")
                 .arg("-e")
                 .arg(self.path("lab/estate.yaml"))
                 .arg("-r")
-                .arg(binaries::workspace().join("runbooks/restore-in-place.yaml"))
+                .arg(runbook)
                 .args(["--at", &self.target_time(), "--sites", &sites, "-o"])
                 .arg(self.path("plan.json")),
         );
@@ -172,12 +185,17 @@ impl Estate {
     }
 
     pub fn reprise_with(&self, command: &str, env_file: &Path) -> Command {
+        self.reprise_on(command, env_file, &self.state())
+    }
+
+    /// With a journal of its own.
+    pub fn reprise_on(&self, command: &str, env_file: &Path, state: &Path) -> Command {
         let mut reprise = Command::new(binaries::folder().join("reprise"));
         reprise
             .current_dir(binaries::workspace())
             .arg(command)
             .arg("--state")
-            .arg(format!("sqlite:{}", self.state().display()))
+            .arg(format!("sqlite:{}", state.display()))
             .arg("--env-file")
             .arg(env_file)
             .stdin(Stdio::null());

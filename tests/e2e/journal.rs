@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use reprise_model::{AttemptEnd, Entry, Event, Seq};
+use reprise_model::{AttemptEnd, Entry, Event, RunId, Seq};
 use reprise_ports::Journal;
 
 pub fn has_runs(state: &Path) -> bool {
@@ -28,6 +28,14 @@ pub fn entries(state: &Path) -> Vec<Entry> {
             .read_all(newest, Seq(0))
             .await
             .expect("the journal is readable and its chain holds")
+    })
+}
+
+pub fn newest_run(state: &Path) -> RunId {
+    block_on(async {
+        let runs = open(state).await.runs().await;
+        let runs = runs.expect("the journal lists its runs");
+        runs.first().expect("there is a run").id.clone()
     })
 }
 

@@ -5,6 +5,7 @@ mod binaries;
 mod estate;
 mod journal;
 mod killer;
+mod matrix;
 mod refusals;
 
 use estate::Estate;

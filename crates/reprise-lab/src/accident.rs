@@ -86,29 +86,54 @@ pub async fn accident(layout: &Layout, options: Options) -> Result<Accident, Err
         None => announce(layout, options, &manifest, &mut connections).await?,
     };
     tokio::time::sleep(MARGIN).await;
-    // Product first, then identity, then the catalogue: as the application does.
-    connections.sort_by_key(|(entry, _)| match entry.store {
-        Store::Product => 0,
-        Store::Identity => 1,
-        Store::Catalogue => 2,
-    });
-    let ledger = Writer::open(layout)?;
-    for site in accident.sites.clone() {
-        for (entry, connection) in &mut connections {
-            let rows = delete_patiently(entry, connection, &ledger, site).await?;
-            *accident
-                .deleted
-                .entry(entry.store.name().to_owned())
-                .or_default() += rows;
-        }
-        tokio::time::sleep(Duration::from_millis(options.pause_ms)).await;
-    }
+    let pause = Duration::from_millis(options.pause_ms);
+    accident.deleted = delete_all(layout, &mut connections, &accident.sites, pause).await?;
     accident.finished = Some(now());
     for (entry, connection) in &mut connections {
         archive_everything(layout, entry, connection).await?;
     }
     accident.save(layout)?;
     Ok(accident)
+}
+
+/// The same sites again, after a restore, and the same moment to go back to:
+/// so one accident is enough for many restores. Returns the rows deleted.
+pub async fn again(layout: &Layout) -> Result<u64, Error> {
+    let manifest = Manifest::load(layout)?;
+    let accident = Accident::find(layout)?
+        .ok_or_else(|| Error::Refused("there was no accident to repeat".to_owned()))?;
+    let mut connections = Vec::new();
+    for entry in manifest.clusters {
+        let connection = admin(layout, &entry).await?;
+        connections.push((entry, connection));
+    }
+    let deleted = delete_all(layout, &mut connections, &accident.sites, Duration::ZERO).await?;
+    Ok(deleted.into_values().sum())
+}
+
+/// Site by site: product first, then identity, then the catalogue, as the
+/// application does. Returns the rows by store.
+async fn delete_all(
+    layout: &Layout,
+    connections: &mut [(ClusterEntry, PgConnection)],
+    sites: &[i64],
+    pause: Duration,
+) -> Result<BTreeMap<String, u64>, Error> {
+    connections.sort_by_key(|(entry, _)| match entry.store {
+        Store::Product => 0,
+        Store::Identity => 1,
+        Store::Catalogue => 2,
+    });
+    let ledger = Writer::open(layout)?;
+    let mut deleted = BTreeMap::new();
+    for site in sites {
+        for (entry, connection) in connections.iter_mut() {
+            let rows = delete_patiently(entry, connection, &ledger, *site).await?;
+            *deleted.entry(entry.store.name().to_owned()).or_default() += rows;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    Ok(deleted)
 }
 
 /// Chooses the sites, tells the writers, and takes the time.
