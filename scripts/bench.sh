@@ -9,6 +9,7 @@ heading() { printf '\n== %s\n' "$*"; }
 "$cargo" build -q --release -p reprise-connectors --example slice_bench
 "$cargo" build -q --release -p reprise-journal --example append_bench
 "$cargo" build -q --release -p reprise-cli --bin reprise --example scale_bench
+"$cargo" build -q --release -p reprise-runner --example throughput_bench
 examples="${CARGO_TARGET_DIR:-target}/release/examples"
 
 heading "a slice: restore against psql copy | psql copy, ${BENCH_ROWS:-400000} rows"
@@ -19,6 +20,13 @@ scripts/bench-batch.sh
 
 heading "the journal: events appended against bare inserts, as durable"
 "$examples/append_bench"
+
+heading "30,058 tasks that take no time: ours against a bare loop, as durable"
+"$examples/throughput_bench" --folder "${CARGO_TARGET_DIR:-target}"
+
+heading "the same with durations: makespan against the lower bound of 20 s, with pools and without"
+"$examples/throughput_bench" --folder "${CARGO_TARGET_DIR:-target}" --bound 20 --rounds 1
+"$examples/throughput_bench" --folder "${CARGO_TARGET_DIR:-target}" --bound 20 --rounds 1 --without-pools
 
 heading "a million tasks: compile, run, kill, resume, status, report"
 "$examples/scale_bench"

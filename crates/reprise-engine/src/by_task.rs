@@ -60,6 +60,10 @@ impl<T> ByTask<T> {
         self.list.iter().map(|(_, value)| value)
     }
 
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.list.iter_mut().map(|(_, value)| value)
+    }
+
     /// Empties the map; in the order of the plan.
     pub fn take(&mut self) -> Vec<(TaskIx, T)> {
         let mut taken = std::mem::take(&mut self.list);

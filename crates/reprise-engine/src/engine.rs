@@ -20,7 +20,7 @@ pub struct Options {
     /// Stay when all that is left waits for a person, or is paused.
     pub wait_for_people: bool,
     /// How far ahead attempts are journalled before a slot is free for them:
-    /// somewhat longer than a commit takes. It is also the longest that a more
+    /// a few times what a commit takes. It is also the longest that a more
     /// urgent task waits for them.
     pub reach: Duration,
 }
@@ -35,9 +35,10 @@ impl Default for Options {
     }
 }
 
-/// A commit takes one to a few milliseconds on the disks and over the networks
-/// that journals are kept on.
-const REACH: Duration = Duration::from_millis(8);
+/// A commit takes one to ten milliseconds on the disks and over the networks
+/// that journals are kept on. While one is under way the deck has to last, and
+/// what the next one holds has to be journalled.
+const REACH: Duration = Duration::from_millis(25);
 
 /// One run's decisions. Feed it inputs, perform its effects in order. A clone
 /// goes its own way: what would happen from here on.
@@ -105,6 +106,13 @@ impl Engine {
         self.dispatch(now, effects);
         self.conclude(now, effects);
         self.set_alarm(now, effects);
+    }
+
+    /// Every entry before `next` is durable. Decides nothing: it tells what
+    /// attempts took apart from what they waited for their commit, and so how
+    /// far ahead it is worth to journal.
+    pub fn note_durable(&mut self, next: Seq, now: Timestamp) {
+        self.slots.note_durable(next, now);
     }
 
     fn begin(

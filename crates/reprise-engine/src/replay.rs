@@ -6,6 +6,7 @@ use reprise_model::{Digest, Entry, Event, Plan, Plans, Seq, Timestamp};
 
 use crate::engine::{Engine, Options};
 use crate::fold::{Fold, FoldError};
+use crate::slots::Slots;
 
 /// A run being read back, an entry at a time, so that its journal never has
 /// to be in memory as a whole. A clone can be finished while the reading goes
@@ -63,9 +64,12 @@ impl Replay {
             return Err(ReplayError::NoBeginning);
         }
         let mut engine = self.engine;
-        engine
-            .slots
-            .adopt(&engine.fold.topology, &engine.fold.flights);
+        // Of the plan in force now, which may not be the first.
+        engine.slots = Slots::of_flights(
+            &engine.fold.topology,
+            engine.options.reach,
+            &engine.fold.flights,
+        );
         Ok(engine)
     }
 

@@ -1,6 +1,6 @@
 //! Waves, starts, and when to stop.
 
-use reprise_model::{AttemptId, Event, Halt, RunEnd, TaskIx, TaskState, Timestamp};
+use reprise_model::{AttemptId, Event, Halt, RunEnd, Seq, TaskIx, TaskState, Timestamp};
 
 use crate::engine::Engine;
 use crate::io::Effect;
@@ -75,7 +75,7 @@ impl Engine {
         while let Some(OnDeck { task, after, .. }) = self.slots.next_on_deck() {
             let number = self.fold.ledger.slot(task).attempt;
             let attempt = AttemptId { task, number };
-            self.send_off(task, now);
+            self.send_off(task, after, now);
             effects.push(Effect::Start { attempt, after });
         }
         while let Some(task) = self.fold.next_ready(now, &self.slots) {
@@ -92,7 +92,7 @@ impl Engine {
         if slot.must_probe {
             let after = self.record(Event::Probing { attempt }, now, effects);
             let mark = self.fold.marks.get(&task).cloned();
-            self.send_off(task, now);
+            self.send_off(task, after, now);
             effects.push(Effect::Probe {
                 attempt,
                 mark,
@@ -102,16 +102,16 @@ impl Engine {
         }
         let after = self.record(Event::Started { attempt }, now, effects);
         if self.slots.is_free(self.fold.topology.pool(task)) {
-            self.send_off(task, now);
+            self.send_off(task, after, now);
             effects.push(Effect::Start { attempt, after });
         } else {
             self.slots.put_on_deck(&self.fold.topology, task, after);
         }
     }
 
-    fn send_off(&mut self, task: TaskIx, now: Timestamp) {
-        self.slots
-            .send_off(self.fold.topology.pool(task), task, now);
+    fn send_off(&mut self, task: TaskIx, after: Seq, now: Timestamp) {
+        let pool = self.fold.topology.pool(task);
+        self.slots.send_off(pool, task, after, now);
         if let Some(deadline) = self.deadline_of(task, now) {
             self.deadlines.insert((deadline, task));
         }

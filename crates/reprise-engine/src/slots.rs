@@ -24,7 +24,7 @@ use crate::fold::Flight;
 use crate::topology::Topology;
 
 /// Attempts on one pool's deck: bounds what a crash leaves to be probed.
-const ON_DECK_AT_MOST: usize = 1024;
+const ON_DECK_AT_MOST: usize = 4096;
 
 /// Weight of the newest attempt in the mean of its step, as a divisor: high
 /// enough to follow a change within some ten attempts.
@@ -38,6 +38,16 @@ pub(crate) struct OnDeck {
     pub after: Seq,
     /// Microseconds that it is expected to take.
     expected: f64,
+}
+
+/// An attempt that has a slot.
+#[derive(Clone, Copy)]
+struct Sent {
+    at: Timestamp,
+    after: Seq,
+    /// When its entry was durable, so that it could begin: what it took counts
+    /// from here. Absent while it waits, and where nobody tells.
+    began: Option<Timestamp>,
 }
 
 #[derive(Clone)]
@@ -57,8 +67,9 @@ pub(crate) struct Slots {
     /// Free over all pools.
     free: u32,
     on_deck: usize,
-    /// When each attempt under way was sent off.
-    sent: ByTask<Timestamp>,
+    sent: ByTask<Sent>,
+    /// Every entry before this one is durable, as far as was told.
+    durable: Seq,
     /// Microseconds that attempts of each step took lately.
     means: Vec<Option<f64>>,
 }
@@ -81,6 +92,7 @@ impl Slots {
             free: plan.slots.unwrap_or(u32::MAX),
             on_deck: 0,
             sent: ByTask::new(plan.tasks.len()),
+            durable: Seq(0),
             means: vec![None; plan.steps.len()],
         }
     }
@@ -88,17 +100,19 @@ impl Slots {
     /// Takes over the attempts that a journal has under way, so that a run can
     /// be followed on from there. Which of them were on deck it does not tell:
     /// those that came last, as far as there are no slots for them.
-    pub fn adopt(&mut self, topology: &Topology, flights: &ByTask<Flight>) {
+    pub fn of_flights(topology: &Topology, reach: Duration, flights: &ByTask<Flight>) -> Self {
+        let mut slots = Self::new(topology, reach);
         let mut flights: Vec<_> = flights.values().collect();
         flights.sort_unstable_by_key(|flight| (flight.since, flight.attempt));
         for flight in flights {
             let task = flight.attempt.task;
-            if self.is_free(topology.pool(task)) {
-                self.send_off(topology.pool(task), task, flight.since);
+            if slots.is_free(topology.pool(task)) {
+                slots.send_off(topology.pool(task), task, Seq(0), flight.since);
             } else {
-                self.put_on_deck(topology, task, Seq(0));
+                slots.put_on_deck(topology, task, Seq(0));
             }
         }
+        slots
     }
 
     pub fn is_free(&self, pool: usize) -> bool {
@@ -113,15 +127,26 @@ impl Slots {
 
     /// When the task's attempt was sent off, if one is under way.
     pub fn sent(&self, task: TaskIx) -> Option<Timestamp> {
-        self.sent.get(task).copied()
+        self.sent.get(task).map(|sent| sent.at)
     }
 
-    pub fn send_off(&mut self, pool: usize, task: TaskIx, now: Timestamp) {
+    pub fn send_off(&mut self, pool: usize, task: TaskIx, after: Seq, now: Timestamp) {
         let pool = &mut self.pools[pool];
         assert!(self.free > 0 && pool.in_use < pool.slots, "a slot is free");
         pool.in_use += 1;
         self.free -= 1;
-        self.sent.insert(task, now);
+        let began = (after < self.durable).then_some(now);
+        let at = now;
+        self.sent.insert(task, Sent { at, after, began });
+    }
+
+    pub fn note_durable(&mut self, next: Seq, now: Timestamp) {
+        self.durable = next;
+        for sent in self.sent.values_mut() {
+            if sent.began.is_none() && sent.after < next {
+                sent.began = Some(now);
+            }
+        }
     }
 
     /// The attempt has ended: its slot is free from now on. Returns when it
@@ -131,10 +156,11 @@ impl Slots {
         let pool = &mut self.pools[topology.pool(task)];
         pool.in_use = pool.in_use.checked_sub(1).expect("one slot an attempt");
         self.free += 1;
-        let took = (now.as_micros() - sent.as_micros()).max(0) as f64;
+        let began = sent.began.unwrap_or(sent.at);
+        let took = (now.as_micros() - began.as_micros()).max(0) as f64;
         let mean = &mut self.means[topology.plan.tasks[task.get()].step as usize];
         *mean = Some(mean.map_or(took, |mean| mean + (took - mean) / NEWEST_OF));
-        sent
+        sent.at
     }
 
     /// Whether the pool's deck has room for the task. Nobody is taken on deck

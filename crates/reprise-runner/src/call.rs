@@ -44,11 +44,16 @@ impl Outputs {
     }
 }
 
-/// The sites of the batch on each shard, made once and shared by all calls.
+/// What is the same for many calls, made once.
 #[derive(Debug)]
-pub(crate) struct Companions(Vec<Arc<[SiteId]>>);
+pub(crate) struct Common {
+    /// The sites of the batch on each shard.
+    companions: Vec<Arc<[SiteId]>>,
+    /// Whether a step's options have anything to fill in.
+    has_templates: Vec<bool>,
+}
 
-impl Companions {
+impl Common {
     pub fn new(plan: &Plan) -> Self {
         let mut by_shard = vec![Vec::new(); plan.shards.len()];
         for site in &plan.sites {
@@ -56,12 +61,29 @@ impl Companions {
                 by_shard[*shard as usize].push(site.id.clone());
             }
         }
-        Self(by_shard.into_iter().map(Arc::from).collect())
+        let steps = plan.steps.iter();
+        Self {
+            companions: by_shard.into_iter().map(Arc::from).collect(),
+            has_templates: steps
+                .map(|step| step.with.values().any(may_be_template))
+                .collect(),
+        }
     }
 
-    fn of(&self, plan: &Plan, task: TaskIx) -> Arc<[SiteId]> {
+    fn companions(&self, plan: &Plan, task: TaskIx) -> Arc<[SiteId]> {
         let shard = plan.tasks[task.get()].shard;
-        shard.map_or_else(Arc::default, |shard| self.0[shard as usize].clone())
+        shard.map_or_else(Arc::default, |shard| {
+            self.companions[shard as usize].clone()
+        })
+    }
+}
+
+fn may_be_template(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(text) => text.contains('{'),
+        Value::Array(items) => items.iter().any(may_be_template),
+        Value::Object(map) => map.values().any(may_be_template),
     }
 }
 
@@ -141,14 +163,18 @@ pub(crate) fn call_of(
     plan: &Plan,
     attempt: AttemptId,
     outputs: &Outputs,
-    companions: &Companions,
+    common: &Common,
 ) -> Result<Call, Fault> {
     let task = attempt.task;
     let step = plan.step_of(task);
     let site = plan.site_of(task);
     let shard = plan.shard_of(task);
     let key = plan.key(task);
-    let with = options_of(run, plan, task)?;
+    let templates = common.has_templates[plan.tasks[task.get()].step as usize];
+    let with = match templates {
+        true => options_of(run, plan, task)?,
+        false => step.with.clone(),
+    };
     let needs = plan.tasks[task.get()].needs.iter();
     Ok(Call {
         run: run.clone(),
@@ -163,7 +189,7 @@ pub(crate) fn call_of(
         }),
         store: step.store.clone(),
         shard: shard.map(|shard| shard.shard.clone()),
-        companions: companions.of(plan, task),
+        companions: common.companions(plan, task),
         with,
         outputs: needs
             .filter_map(|need| Some((plan.key(*need), outputs.0.get(need)?.clone())))
@@ -199,9 +225,9 @@ mod tests {
         let name = ("name".to_owned(), "${TOKEN}".to_owned());
         plan.sites[0].attributes.extend([name]);
         let attempt = AttemptId { task, number: 1 };
-        let companions = Companions::new(&plan);
+        let common = Common::new(&plan);
         let run = RunId::new("r");
-        let call = call_of(&run, &plan, attempt, &Outputs::default(), &companions).unwrap();
+        let call = call_of(&run, &plan, attempt, &Outputs::default(), &common).unwrap();
         assert_eq!(call.with["command"], json!(["${TOKEN}"]));
         assert_eq!(
             call.with["env"],

@@ -5,7 +5,6 @@
 //! performed once the entry that it waits for is durable, and the coordinator
 //! does not wait for commits: it goes on deciding meanwhile.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,14 +14,16 @@ use reprise_model::{
 };
 use reprise_ports::{Claim, Journal, JournalError};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{Companions, Outputs, call_of};
+use crate::call::{Common, Outputs, call_of};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Message};
 use crate::durable::Durable;
 use crate::observer::Observer;
-use crate::succession::{Succession, note, put_in_force};
+use crate::past::Past;
+use crate::succession::{Succession, put_in_force};
 use crate::world::World;
 use crate::writer::{Desk, Writer};
 
@@ -86,7 +87,31 @@ pub async fn execute(execution: Execution) -> Result<RunEnd, RunError> {
 }
 
 /// The same for a run whose plan was, or is to be, replaced by another.
+///
+/// The coordinator lives on the runtime's own threads, beside its attempts,
+/// where telling it of an end needs no other thread to be woken. It is gone
+/// when the future is dropped.
 pub async fn succeed(execution: Execution, succession: Succession) -> Result<RunEnd, RunError> {
+    let mut life = AbortOnDrop(tokio::spawn(coordinate(execution, succession)));
+    match (&mut life.0).await {
+        Ok(end) => end,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that shuts down cancels it.
+            Err(_) => Err(RunError::Aborted),
+        },
+    }
+}
+
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn coordinate(execution: Execution, succession: Succession) -> Result<RunEnd, RunError> {
     let journal = execution.journal.clone();
     let run = execution.run.clone();
     let owner = Owner {
@@ -121,36 +146,13 @@ struct Coordinator {
     writer: Writer,
     durable: Durable,
     outputs: Outputs,
-    companions: Companions,
+    common: Common,
     dispatcher: Dispatcher,
     incoming: mpsc::UnboundedReceiver<Message>,
     alarm: Option<Timestamp>,
     last_command: u64,
     /// Kept for its room.
     effects: Vec<Effect>,
-}
-
-/// What earlier coordinators left, taken in as it is read.
-struct Past {
-    replay: Replay,
-    outputs: Outputs,
-    observer: Arc<dyn Observer>,
-    fault: Option<ReplayError>,
-}
-
-impl Past {
-    fn take(&mut self, entries: Vec<Entry>) -> ControlFlow<()> {
-        for entry in &entries {
-            let plan = self.replay.plan().clone();
-            if let Err(fault) = self.replay.feed(entry) {
-                self.fault = Some(fault);
-                return ControlFlow::Break(());
-            }
-            note(&mut self.outputs, &plan, self.replay.plan(), entry);
-        }
-        self.observer.history(entries);
-        ControlFlow::Continue(())
-    }
 }
 
 impl Coordinator {
@@ -227,7 +229,7 @@ impl Coordinator {
             durable: Durable::up_to(claim.next),
             last_command: engine.fold().last_command(),
             dispatcher: Dispatcher::new(outbox, execution.observer.clone()),
-            companions: Companions::new(&execution.plan),
+            common: Common::new(&execution.plan),
             execution,
             engine,
             clock,
@@ -269,7 +271,12 @@ impl Coordinator {
                     self.switch_off_alarm();
                     self.decide(vec![Input::Tick])
                 }
-                Some(first) = self.incoming.recv() => self.take_all(first)?,
+                Some(first) = self.incoming.recv() => {
+                    // Attempts that end at once answer meanwhile, and are taken
+                    // together: a switch between threads costs more than a task.
+                    tokio::task::yield_now().await;
+                    self.take_all(first)?
+                }
                 () = self.writer.gone() => return Err(self.why_unwritten().into()),
             };
         }
@@ -339,6 +346,7 @@ impl Coordinator {
                 end
             }
             Message::Durable(next) => {
+                self.engine.note_durable(next, now);
                 let mut end = None;
                 for effect in self.durable.advance(next) {
                     end = end.or(self.perform(effect));
@@ -404,7 +412,7 @@ impl Coordinator {
             plan,
             attempt,
             &self.outputs,
-            &self.companions,
+            &self.common,
         );
         let sent = call.and_then(|call| {
             let connector = self.execution.world.connector_for(&call)?;

@@ -114,7 +114,9 @@ impl Dispatcher {
         let span = self.observer.span(attempt);
         let job = async move {
             let work = run(&call, connector.as_ref(), work, &context);
+            // The work first: most of it never asks whether it was interrupted.
             let input = tokio::select! {
+                biased;
                 input = AssertUnwindSafe(work).catch_unwind() => input.unwrap_or_else(|_| {
                     let why = "the connector panicked; its last words are in the log".to_owned();
                     Input::Lost { attempt, why }

@@ -2,6 +2,7 @@
 //! tokio, the clock and signals.
 //!
 //! - [`execute`]: one coordinator's life over a run, from the claim to the end
+//! - `past`: the journal of earlier coordinators, taken in
 //! - `writer`: appends to the journal, beside the coordinator
 //! - `durable`: what waits for an entry to be durable
 //! - `dispatch`: starts, probes and interrupts attempts (local today; a worker
@@ -17,6 +18,7 @@ mod coordinator;
 mod dispatch;
 mod durable;
 mod observer;
+mod past;
 mod run_id;
 mod succession;
 mod survey;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reprise_engine::{Effect, Engine, Input, Options};
 use reprise_model::{
     AttemptEnd, AttemptId, Command, Elapsed, Entry, Epoch, Event, Fault, Outcome, Owner, Plan,
-    TaskIx, TaskState, Timestamp,
+    Plans, TaskIx, TaskState, Timestamp,
 };
 use reprise_sim::{Sample, plan};
 
@@ -351,4 +351,53 @@ fn a_time_out_counts_from_the_moment_of_sending_off() {
         stage.finish(other, Ok(Outcome::default()));
     }
     assert_eq!(stage.wake, Some(sent_at.saturating_add(limit)));
+}
+
+/// A follower of the run, such as the estimate, has only its journal; the plan
+/// in force may have more tasks than the first one.
+#[test]
+fn a_run_is_followed_on_from_its_journal_also_after_a_new_plan() {
+    let gated = |gates| Sample {
+        sites: 12,
+        shards: 2,
+        waves: 1,
+        gates,
+        halt_above: None,
+    };
+    let first = Arc::new(plan(gated(false)));
+    let second = Arc::new(plan(gated(true)));
+    assert!(second.tasks.len() > first.tasks.len());
+    let now = Timestamp::from_micros(1_800_000_000_000_000);
+    let options = Options::default();
+    let (mut engine, created) = Engine::create(first.clone(), options, now);
+    let (replanning, entries) = engine.replan(&[], &second, now);
+    assert!(!replanning.is_refused());
+    let mut journal = vec![created];
+    journal.extend(entries);
+    let owner = Owner {
+        epoch: Epoch(1),
+        host: "test".to_owned(),
+        pid: 1,
+        version: "0".to_owned(),
+    };
+    let inbox = Vec::new();
+    for effect in engine.handle(Input::Begin { owner, inbox }, now) {
+        if let Effect::Journal(entry) = effect {
+            journal.push(entry);
+        }
+    }
+    let mut plans = Plans::new(first);
+    plans.add(second);
+    let mut followed = Engine::replay(plans, options, &journal).expect("the journal is whole");
+    let under_way: Vec<_> = followed.fold().under_way().collect();
+    assert_eq!(
+        under_way.len(),
+        engine.fold().under_way().count(),
+        "the follower knows what is under way"
+    );
+    for (attempt, ..) in under_way {
+        let result = Ok(Outcome::default());
+        followed.handle(Input::Finished { attempt, result }, now);
+        assert_eq!(followed.fold().state(attempt.task), TaskState::Done);
+    }
 }
