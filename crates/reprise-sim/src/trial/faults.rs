@@ -32,7 +32,7 @@ pub struct Faults {
     pub rival: f64,
     /// Of a write: it fails, or takes seconds.
     pub write: f64,
-    /// Of a takeover: the clock of the new owner differs by hours.
+    /// Of a takeover: the clock of the new owner differs, by up to days.
     pub clock: f64,
     /// Of an operator's look, every half minute or so: something is asked for.
     pub operator: f64,

@@ -55,7 +55,7 @@ const INPUTS_AT_MOST: u64 = 1_000_000;
 const QUIET_AT_MOST: Duration = Duration::from_secs(4 * 3600);
 
 /// Faults end after this much virtual time, however few inputs there were.
-const FAULTS_AT_MOST: Duration = Duration::from_secs(24 * 3600);
+const FAULTS_AT_MOST: Duration = Duration::from_secs(12 * 3600);
 
 /// Runs the plan to its end, under faults first and then without.
 pub fn simulate(plan: Arc<Plan>, seed: u64, faults: Faults) -> Result<Report, Violation> {

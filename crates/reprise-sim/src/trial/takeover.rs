@@ -164,10 +164,8 @@ impl Trial {
             return;
         }
         let earlier = self.offset;
-        self.offset = self
-            .world
-            .rng
-            .random_range(-12 * HOUR_MICROS..12 * HOUR_MICROS);
+        let three_days = -72 * HOUR_MICROS..72 * HOUR_MICROS;
+        self.offset = self.world.rng.random_range(three_days);
         self.world.coverage.count(match self.offset < earlier {
             true => Mishap::ClockBack,
             false => Mishap::ClockForward,
