@@ -14,7 +14,6 @@ use reprise_model::{
 };
 use reprise_ports::{Claim, Journal, JournalError};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{Common, Outputs, call_of};
@@ -24,6 +23,7 @@ use crate::durable::Durable;
 use crate::observer::Observer;
 use crate::past::Past;
 use crate::succession::{Succession, put_in_force};
+use crate::tied::tied;
 use crate::world::World;
 use crate::writer::{Desk, Writer};
 
@@ -92,23 +92,9 @@ pub async fn execute(execution: Execution) -> Result<RunEnd, RunError> {
 /// where telling it of an end needs no other thread to be woken. It is gone
 /// when the future is dropped.
 pub async fn succeed(execution: Execution, succession: Succession) -> Result<RunEnd, RunError> {
-    let mut life = AbortOnDrop(tokio::spawn(coordinate(execution, succession)));
-    match (&mut life.0).await {
-        Ok(end) => end,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Only a runtime that shuts down cancels it.
-            Err(_) => Err(RunError::Aborted),
-        },
-    }
-}
-
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    // Only a runtime that shuts down cuts it off.
+    let end = tied(coordinate(execution, succession)).await;
+    end.unwrap_or(Err(RunError::Aborted))
 }
 
 async fn coordinate(execution: Execution, succession: Succession) -> Result<RunEnd, RunError> {

@@ -22,6 +22,7 @@ mod past;
 mod run_id;
 mod succession;
 mod survey;
+mod tied;
 mod world;
 mod writer;
 
