@@ -43,6 +43,7 @@ impl Fold {
         }
         next.take_run(self);
         let before = counterparts(self.plan(), &plan);
+        next.orphans = self.orphans_under(&plan, &before);
         for task in plan.ixs() {
             if let Some(old) = before[task.get()] {
                 next.take_task(task, self, old, fates[task.get()]);

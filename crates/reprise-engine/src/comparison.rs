@@ -5,11 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use reprise_model::{
-    Action, Plan, PlannedStep, ShardId, SiteId, StoreId, TaskIx, TaskState, counterparts,
-};
+use reprise_model::{Action, Plan, PlannedStep, ShardId, StoreId, TaskIx, TaskState, counterparts};
 
 use crate::fold::Fold;
+use crate::orphans::{Restored, is_replaced, restored};
 use crate::replan::{Compared, Replanning};
 use crate::resume::{Change, Decision, Kind, Probed, Status, decide};
 use crate::topology::Topology;
@@ -42,8 +41,8 @@ struct Comparison<'a> {
     reach: Vec<BTreeSet<usize>>,
     /// Old steps by those of the new plan.
     old_step: Vec<Option<usize>>,
-    /// Sites of the old plan by their ids.
-    sites: BTreeMap<SiteId, usize>,
+    /// Restored by steps that are no more, or stand for something else.
+    orphans: BTreeSet<Restored>,
     /// Shards whose scratch was, or may have been, released.
     released: BTreeSet<Slice>,
 }
@@ -78,13 +77,7 @@ impl<'a> Comparison<'a> {
             old_step,
             reach: reach(old.plan()),
             released: released(old),
-            sites: old
-                .plan()
-                .sites
-                .iter()
-                .enumerate()
-                .map(|(at, site)| (site.id.clone(), at))
-                .collect(),
+            orphans: old.orphans_under(plan, &before),
             new: Topology::new(plan.clone()),
             old,
             before,
@@ -185,6 +178,9 @@ impl<'a> Comparison<'a> {
         if upstream {
             change = change.max(Change::Upstream);
         }
+        if change == Change::Replaced && self.is_twin(task) {
+            change = Change::Twin;
+        }
         change
     }
 
@@ -263,22 +259,11 @@ impl<'a> Comparison<'a> {
         slice(&self.new.plan, task)
     }
 
-    /// A restore of a slice that a dropped restore has brought back, or may
-    /// have.
+    /// A restore of a slice that was brought back, or may have been, by a step
+    /// that is dropped or stands for something else.
     fn is_twin(&self, task: TaskIx) -> bool {
-        if self.new.action(task) != Action::Restore {
-            return false;
-        }
-        let plan = &self.new.plan;
-        let place = plan.site_of(task).and_then(|site| self.sites.get(&site.id));
-        let Some(place) = place else { return false };
-        let (old, slice) = (self.old.plan(), self.slice(task));
-        self.old.topology.of_site(*place).iter().any(|other| {
-            self.after[other.get()].is_none()
-                && self.old.topology.action(*other) == Action::Restore
-                && self::slice(old, *other) == slice
-                && may_be_there(self.old.status(*other))
-        })
+        self.new.action(task) == Action::Restore
+            && restored(&self.new.plan, task).is_some_and(|it| self.orphans.contains(&it))
     }
 
     fn dropped(&self) -> Vec<Compared> {
@@ -313,17 +298,13 @@ fn stays_unsuccessful(compared: &Compared) -> bool {
     unsuccessful && compared.row.decision == Decision::Keep
 }
 
-fn may_be_there(status: Status) -> bool {
-    status.is_success() || status.is_open_question() || status == Status::FailedUncertain
-}
-
 fn slice(plan: &Plan, task: TaskIx) -> Option<Slice> {
     let shard = plan.shard_of(task)?;
     Some((shard.store.clone(), shard.shard.clone()))
 }
 
 fn difference(old: &PlannedStep, new: &PlannedStep) -> Change {
-    if old.action != new.action || old.store != new.store {
+    if is_replaced(old, new) {
         Change::Replaced
     } else if old.with != new.with {
         Change::Work

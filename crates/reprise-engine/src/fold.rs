@@ -1,7 +1,7 @@
 //! Events to states. The only place that does it: live, and when a run is
 //! taken up again from its journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reprise_model::{
@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::by_task::ByTask;
 use crate::detour::Detours;
 use crate::ledger::Ledger;
+use crate::orphans::Restored;
 use crate::pace::Pace;
 use crate::ready::{Queued, ReadyQueue};
 use crate::resume::{Change, Decision, Probed, Status, decide};
@@ -73,6 +74,8 @@ pub struct Fold {
     pub(crate) flights: ByTask<Flight>,
     pub(crate) marks: BTreeMap<TaskIx, Value>,
     pub(crate) detours: Detours,
+    /// Restored by steps that an earlier plan had.
+    pub(crate) orphans: BTreeSet<Restored>,
     pub(crate) todo: Todo,
     pub(crate) held: Vec<Vec<TaskIx>>,
     /// Sites that are set aside, each with the task that failed.
@@ -116,6 +119,7 @@ impl Fold {
             ledger,
             marks: BTreeMap::new(),
             detours: Detours::default(),
+            orphans: BTreeSet::new(),
             todo: Todo::default(),
             held: vec![Vec::new(); waves],
             aside: BTreeMap::new(),

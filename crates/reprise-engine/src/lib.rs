@@ -39,6 +39,7 @@ mod engine;
 pub mod fold;
 mod io;
 mod ledger;
+mod orphans;
 mod pace;
 mod ready;
 pub mod replan;

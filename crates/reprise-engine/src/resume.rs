@@ -48,7 +48,7 @@ pub enum Change {
     Replaced,
     New,
     Dropped,
-    /// A new restore of what a step of another name has restored.
+    /// A restore of what a step that is no more has restored.
     Twin,
 }
 
@@ -264,7 +264,7 @@ impl Decision {
 pub fn decide(status: Status, kind: Kind, change: Change, probe: Probed) -> Row {
     match change {
         Change::New => run(1, "new in this runbook"),
-        Change::Twin => refuse(2, "a step of another name restored this slice, or may have"),
+        Change::Twin => refuse(2, "another step restored this slice, or may have"),
         Change::Dropped | Change::Replaced => gone(status, kind, change),
         Change::Same
         | Change::Handling

@@ -420,3 +420,77 @@ fn assert_replays(
     let replans = replans.filter(|entry| matches!(entry.event, Event::Replanned { .. }));
     assert_eq!(replans.count(), 1, "{name}");
 }
+
+/// A run of `plan` that has come to its end, read back; `fails` fails for good.
+fn finished(plan: &Arc<Plan>, fails: &dyn Fn(&str) -> bool) -> Engine {
+    let (engine, created) = Engine::create(plan.clone(), Options::default(), Timestamp::default());
+    let mut journal = vec![created];
+    drive_on(engine, &mut journal, fails);
+    Engine::replay(plan.clone(), Options::default(), &journal).expect("a journal of this plan")
+}
+
+fn drive_on(engine: Engine, journal: &mut Vec<Entry>, fails: &dyn Fn(&str) -> bool) -> Engine {
+    let mut driver = Driver {
+        engine,
+        journal,
+        world: &mut World::default(),
+        acts: VecDeque::new(),
+        clock: 0,
+        fails,
+    };
+    driver.drive(10_000);
+    driver.engine
+}
+
+fn task(plan: &Plan, key: &str) -> TaskIx {
+    let found = plan.ixs().find(|task| plan.key(*task).as_str() == key);
+    found.expect("a task of the plan")
+}
+
+#[test]
+fn a_restore_that_was_dropped_does_not_come_back() {
+    let plan = Arc::new(sample());
+    let mut engine = finished(&plan, &|_| false);
+    let (dropped, other) = (
+        without(&plan, "record"),
+        altered(plan.as_ref().clone(), "hook"),
+    );
+    for edited in [dropped.clone(), altered(dropped, "whole")] {
+        let (replanning, entries) = engine.replan(&[], &Arc::new(edited), Timestamp::default());
+        assert!(!replanning.is_refused() && !entries.is_empty());
+    }
+    for back in [plan, Arc::new(other)] {
+        let (replanning, entries) = engine.replan(&[], &back, Timestamp::default());
+        assert!(replanning.is_refused() && entries.is_empty());
+    }
+}
+
+#[test]
+fn a_restore_under_a_name_that_stood_for_something_else_is_a_twin() {
+    let plan = Arc::new(sample());
+    let mut engine = finished(&plan, &|_| false);
+    let mut swapped = plan.as_ref().clone();
+    let exec = step(&mut swapped, "hook").clone();
+    let restore = step(&mut swapped, "product").clone();
+    for (name, like) in [("hook", &restore), ("product", &exec)] {
+        let step = step(&mut swapped, name);
+        step.action = like.action;
+        step.store = like.store.clone();
+        step.with = like.with.clone();
+    }
+    let place = |name: &str| plan.steps.iter().position(|s| s.name.as_str() == name);
+    let (hook, product) = (place("hook"), place("product"));
+    let shard_of = |site| task(&plan, &format!("product/{site}"));
+    for ix in 0..swapped.tasks.len() {
+        let at = Some(swapped.tasks[ix].step as usize);
+        if at == hook {
+            let site = plan.site_of(TaskIx::at(ix)).expect("a site's").id.clone();
+            swapped.tasks[ix].shard = plan.tasks[shard_of(site).get()].shard;
+        } else if at == product {
+            swapped.tasks[ix].shard = None;
+        }
+    }
+    let swapped = Arc::new(swapped.sealed());
+    let (replanning, _) = engine.replan(&[], &swapped, Timestamp::default());
+    assert!(replanning.is_refused());
+}
