@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reprise_model::{TaskIx, TaskState};
+use reprise_model::TaskIx;
 
 use crate::fold::Fold;
 
@@ -51,7 +51,8 @@ impl Fold {
             }
             if done {
                 behind.insert(task, open);
-            } else if self.state(task) == TaskState::Waiting {
+            } else {
+                // Also where it failed or was skipped: a retry makes it wait.
                 for need in &open {
                     detours.dependents.entry(*need).or_default().push(task);
                 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use reprise_engine::{Answer, Effect, Engine, Input, Options};
 use reprise_model::{
-    Action, AttemptId, Elapsed, Entry, Epoch, Event, Fault, Outcome, Owner, Plan, PlannedStep,
-    PlannedTask, Plans, RunEnd, Scope, StepName, TaskIx, TaskKey, TaskState, Timestamp,
+    Action, AttemptId, Command, Elapsed, Entry, Epoch, Event, Fault, Outcome, Owner, Plan,
+    PlannedStep, PlannedTask, Plans, RunEnd, Scope, StepName, TaskIx, TaskKey, TaskState,
+    Timestamp,
 };
 use reprise_sim::{Sample, plan};
 use serde_json::json;
@@ -493,4 +494,33 @@ fn a_restore_under_a_name_that_stood_for_something_else_is_a_twin() {
     let swapped = Arc::new(swapped.sealed());
     let (replanning, _) = engine.replan(&[], &swapped, Timestamp::default());
     assert!(replanning.is_refused());
+}
+
+#[test]
+fn a_retry_waits_for_what_was_added_before_a_restore_that_is_done() {
+    let plan = Arc::new(sample());
+    let key = "hook/site-00000";
+    let mut engine = finished(&plan, &|it| it == key);
+    let mut edited = with_step_after(&plan, "record");
+    let extra = step(&mut edited, "extra");
+    (extra.action, extra.pool) = (Action::Gate, None);
+    let edited = Arc::new(edited.sealed());
+    let (gate, hook) = (task(&edited, "extra/site-00000"), task(&edited, key));
+    let (_, entries) = engine.replan(&[], &edited, Timestamp::default());
+    assert!(!entries.is_empty());
+    assert_eq!(engine.fold().state(hook), TaskState::Failed);
+    let retry = Command::Retry {
+        by: "ops".to_owned(),
+        tasks: vec![hook],
+    };
+    let owner = Owner {
+        epoch: Epoch(1),
+        host: "host".to_owned(),
+        pid: 1,
+        version: "0".to_owned(),
+    };
+    let inbox = vec![(1, retry)];
+    engine.handle(Input::Begin { owner, inbox }, Timestamp::from_micros(1));
+    assert_eq!(engine.fold().state(gate), TaskState::Gated);
+    assert_eq!(engine.fold().state(hook), TaskState::Waiting);
 }
