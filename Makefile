@@ -34,7 +34,7 @@ check: fmt clippy tidy test ## all that CI asks: format, lints, the lines of the
 fuzz: deps ## throw bytes at every door, FUZZ_SECONDS at each (60)
 	@scripts/fuzz.sh
 
-bench: deps build ## measure slices against bare COPY, a batch against site by site, the journal against bare inserts
+bench: deps build ## measure each part beside a peer or a limit, in the same run
 	@scripts/bench.sh
 
 simulate: ## run the engine under faults and crashes, 100,000 times, with fresh seeds

@@ -15,6 +15,9 @@ use crate::child::{Measured, Running};
 use crate::stage::Stage;
 use crate::{Outcome, noop};
 
+/// Of the runbook's one pool: as many tasks can be in flight.
+const SLOTS: usize = 64;
+
 /// A resume that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -108,7 +111,7 @@ async fn run(stage: &Stage, parts: u64) -> Outcome<()> {
     execute(Execution {
         run: stage.run(),
         plan,
-        world: Arc::new(noop::world()),
+        world: Arc::new(noop::world(&stage.tally())?),
         journal,
         observer: Arc::new(watch),
         options: ExecuteOptions::default(),
@@ -149,7 +152,7 @@ async fn parse_pages(stage: &Stage) -> Outcome<()> {
 }
 
 /// Fails when a task was started again that was not under way, as its journal
-/// tells, when an owner died.
+/// tells, when an owner died, or when more were performed twice than have slots.
 async fn twice(stage: &Stage) -> Outcome<()> {
     let mut under_way = BTreeSet::new();
     let mut open_at_a_death = BTreeSet::new();
@@ -177,7 +180,16 @@ async fn twice(stage: &Stage) -> Outcome<()> {
     if wrongly > 0 {
         return Err(format!("{wrongly} tasks were run again without need").into());
     }
-    eprintln!("{} tasks were under way at the kill", open_at_a_death.len());
+    let performed = std::fs::read(stage.tally())?;
+    let twice = performed.iter().filter(|times| **times > 1).count();
+    if twice > SLOTS {
+        return Err(format!("{twice} tasks were performed twice, with {SLOTS} slots").into());
+    }
+    let recorded = open_at_a_death.len();
+    eprintln!(
+        "{twice} tasks were performed twice; {recorded} were recorded as started at the kill, \
+         {SLOTS} of them at most in a slot"
+    );
     Ok(())
 }
 

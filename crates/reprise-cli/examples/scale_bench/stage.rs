@@ -43,6 +43,11 @@ impl Stage {
         self.folder.join("state.db")
     }
 
+    /// How often each task was performed, a byte each.
+    pub fn tally(&self) -> PathBuf {
+        self.folder.join("tally")
+    }
+
     pub fn run(&self) -> RunId {
         RunId::from("scale")
     }
