@@ -11,6 +11,9 @@ pub struct Runbook {
     /// Sizes of the waves; empty means one wave of all.
     pub waves: Vec<WaveSize>,
     pub halt: HaltRule,
+    /// Attempts under way at once, over all pools; absent: only pools bound them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
     pub pools: Vec<Pool>,
     /// In the order of the file.
     pub steps: Vec<Step>,

@@ -115,6 +115,7 @@ pub fn runbook(lines: &[&str]) -> Runbook {
         name: "restore-in-place".into(),
         waves: Vec::new(),
         halt: HaltRule::default(),
+        slots: None,
         pools,
         steps,
     }

@@ -70,7 +70,7 @@ struct Looking<'a> {
 
 type Rule = fn(&Looking<'_>) -> Vec<Warning>;
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     recovery::restore_without_recover,
     recovery::verify_without_restore,
     recovery::restore_without_verify,
@@ -80,6 +80,7 @@ const RULES: [Rule; 10] = [
     checks::handover_before_verify,
     checks::timeout_below_expectation,
     pools::pool_unused,
+    pools::pool_above_slots,
     pools::recover_without_pool,
 ];
 

@@ -70,6 +70,9 @@ fn steps(plan: &Plan) -> Result<(), String> {
     if pools.len() < plan.pools.len() {
         return Err("two pools have the same name".to_owned());
     }
+    if plan.slots == Some(0) {
+        return Err("it has no slots over all pools".to_owned());
+    }
     if let Some(pool) = plan.pools.iter().find(|pool| pool.slots == 0) {
         return Err(format!("pool {} has no slots", pool.name));
     }

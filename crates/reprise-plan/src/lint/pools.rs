@@ -16,6 +16,23 @@ pub(super) fn pool_unused(looking: &Looking<'_>) -> Vec<Warning> {
     warnings.collect()
 }
 
+/// Slots that can never all be in use: the sum is meant to bind before the parts.
+pub(super) fn pool_above_slots(looking: &Looking<'_>) -> Vec<Warning> {
+    let Some(slots) = looking.runbook.slots else {
+        return Vec::new();
+    };
+    let above = looking.runbook.pools.iter().filter(|p| p.slots > slots);
+    let warnings = above.map(|pool| {
+        let message = format!(
+            "pool {} has {} slots, and the runbook {slots} over all pools",
+            pool.name, pool.slots
+        );
+        Warning::new(Severity::Warning, "pool-above-slots", message)
+            .hint(format!("raise `slots`, or give the pool {slots} at most"))
+    });
+    warnings.collect()
+}
+
 /// Recoveries are heavy on disk and memory, and unbounded they all start at once.
 pub(super) fn recover_without_pool(looking: &Looking<'_>) -> Vec<Warning> {
     let recovers = looking.steps_that(Action::Recover, None);

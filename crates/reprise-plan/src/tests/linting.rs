@@ -71,6 +71,7 @@ fn gates_pools_and_times() {
     runbook.steps[0].timeout = Some(Elapsed::from_secs(60));
     runbook.steps[0].expect = Some(Elapsed::from_secs(600));
     let pool = crate::fixture::runbook(&["x site exec #idle"]).pools;
+    runbook.slots = Some(pool[0].slots - 1);
     runbook.pools.extend(pool);
     insta::assert_snapshot!(shown(&lint(&runbook, &estate())), @r"
     warning[store-not-restored] store catalogue is not restored by this runbook
@@ -85,6 +86,8 @@ fn gates_pools_and_times() {
       hint: raise its `timeout`, or lower `expect`
     warning[pool-unused] no step uses pool idle
       hint: remove it, or add `pool: idle` to a step
+    warning[pool-above-slots] pool idle has 2 slots, and the runbook 1 over all pools
+      hint: raise `slots`, or give the pool 1 at most
     hint[recover-without-pool] step recover recovers all its shards at once
       hint: give it a `pool` with as many slots as the machine can bear
     ");

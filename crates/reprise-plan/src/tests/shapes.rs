@@ -2,7 +2,7 @@
 
 use reprise_model::{Elapsed, PoolName, TaskIx};
 
-use crate::fixture::plan;
+use crate::fixture::{compiled, four_sites, ids, plan, runbook};
 use crate::shape::{Binding, Shape, critical_path, lower_bound};
 
 #[test]
@@ -95,11 +95,13 @@ fn what_comes_before_and_after_a_pool_counts() {
 
 #[test]
 fn slots_over_all_pools_bound_from_below() {
-    let mut plan = plan(&["x site exec", "y site exec", "end run gate <- x, y"]);
+    let mut runbook = runbook(&["x site exec", "y site exec", "end run gate <- x, y"]);
+    runbook.slots = Some(2);
+    let compiled = compiled(&runbook, four_sites(), ids(&["a", "b", "c"]));
+    let mut plan = compiled.expect("it compiles").plan;
     for step in &mut plan.steps[..2] {
         step.expected = Elapsed::from_secs(10);
     }
-    plan.slots = Some(2);
     let bound = lower_bound(&plan);
     assert_eq!((bound.seconds, bound.binding), (30.0, Binding::AllSlots));
 }

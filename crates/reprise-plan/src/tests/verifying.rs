@@ -80,6 +80,10 @@ fn a_malformed_plan_is_refused_with_the_place() {
         "the plan is malformed: a site is there twice",
     );
     check(
+        |plan| plan.slots = Some(0),
+        "the plan is malformed: it has no slots over all pools",
+    );
+    check(
         |plan| plan.pools.clear(),
         "the plan is malformed: step x names pool heavy, which is not there",
     );

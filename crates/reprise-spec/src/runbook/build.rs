@@ -20,6 +20,10 @@ pub(super) fn runbook(root: &Node) -> Option<Runbook> {
             .map(|size| wave(size.scalar()?))
             .collect::<Option<_>>()?,
         halt: HaltRule { failed_sites },
+        slots: match root.get("slots") {
+            Some(slots) => Some(count(slots)?),
+            None => None,
+        },
         pools: entries("pools").iter().map(pool).collect::<Option<_>>()?,
         steps: entries("steps").iter().map(step).collect::<Option<_>>()?,
     })

@@ -33,6 +33,12 @@ pub(crate) static RUNBOOK: Shape = Shape::new(
         Field::optional("halt", Kind::Shape(&HALT), "When to stop starting waves.")
             .default("never"),
         Field::optional(
+            "slots",
+            Kind::Count,
+            "Tasks that may run at the same time, over all pools.",
+        )
+        .default("only pools bound them"),
+        Field::optional(
             "pools",
             Kind::Map {
                 of: &Kind::Either(&Kind::Count, &Kind::Shape(&POOL)),
