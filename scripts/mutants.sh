@@ -6,9 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo="${CARGO:-cargo}"
 root="$PWD"
-# The same target folder for all: what does not change is built once.
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
-runs="${MUTANT_RUNS:-1500}"
+# A target folder of their own, kept: cargo tells a crate by its name and its
+# place in the workspace, and would take a broken one for ours.
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}/mutants"
+runs="${MUTANT_RUNS:-3000}"
 seed="${MUTANT_SEED:-$(date +%s)}"
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT

@@ -86,7 +86,9 @@ impl Trial {
             coordinator.frozen_until = Some(now.saturating_add(wait));
         }
         self.owner = None;
-        let wait = Duration::from_millis(self.world.rng.random_range(1..5_000));
+        // At times at once, with a page of the old owner on its way.
+        let longest = [10, 5_000][self.world.rng.random_range(0..2)];
+        let wait = Duration::from_millis(self.world.rng.random_range(0..longest));
         self.world.timeline.after(wait, Happening::Resume);
     }
 
