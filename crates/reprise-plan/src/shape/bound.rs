@@ -43,12 +43,27 @@ struct Part {
     tail: u64,
 }
 
+/// A plan file may expect any time of a task: sums stop at the greatest number.
+impl Part {
+    fn end(&self) -> u64 {
+        self.head.saturating_add(self.cost)
+    }
+
+    fn rest(&self) -> u64 {
+        self.cost.saturating_add(self.tail)
+    }
+
+    fn whole(&self) -> u64 {
+        self.head.saturating_add(self.rest())
+    }
+}
+
 /// The greatest of: the critical path; for each pool and for all slots, the
 /// work with what must come before and after; each pool's starts by its rate.
 /// Waves, retries and probes are not counted, so that it holds for any run.
 pub fn lower_bound(plan: &Plan) -> LowerBound {
     let parts = parts(plan);
-    let longest = parts.iter().map(|part| part.head + part.cost + part.tail);
+    let longest = parts.iter().map(Part::whole);
     let mut best = LowerBound {
         seconds: longest.max().unwrap_or(0) as f64 / 1e6,
         binding: Binding::CriticalPath,
@@ -78,7 +93,7 @@ fn parts(plan: &Plan) -> Vec<Part> {
     let ranks = ranks(plan);
     for (task, rank) in plan.ixs().zip(ranks) {
         let needs = plan.tasks[task.get()].needs.iter();
-        let ends = needs.map(|need| parts[need.get()].head + parts[need.get()].cost);
+        let ends = needs.map(|need| parts[need.get()].end());
         let cost = cost(plan, task);
         parts.push(Part {
             head: ends.max().unwrap_or(0),
@@ -111,7 +126,7 @@ fn greatest(
     for part in parts {
         work += part.cost as f64 / f64::from(slots.max(1));
         least = least.min(other_end(part));
-        greatest = greatest.max(work + (least + least_is_last(part)) as f64);
+        greatest = greatest.max(work + least.saturating_add(least_is_last(part)) as f64);
     }
     greatest
 }
@@ -123,7 +138,7 @@ fn by_rate(parts: &[Part], pool: &Pool) -> f64 {
         return 0.0;
     };
     let head = parts.iter().map(|part| part.head).min().unwrap_or(0);
-    let rest = parts.iter().map(|part| part.cost + part.tail).min();
+    let rest = parts.iter().map(Part::rest).min();
     let starts = parts.len().saturating_sub(1) as f64 / rate;
-    starts * 1e6 + (head + rest.unwrap_or(0)) as f64
+    starts * 1e6 + head.saturating_add(rest.unwrap_or(0)) as f64
 }

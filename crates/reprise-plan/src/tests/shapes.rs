@@ -105,3 +105,14 @@ fn slots_over_all_pools_bound_from_below() {
     let bound = lower_bound(&plan);
     assert_eq!((bound.seconds, bound.binding), (30.0, Binding::AllSlots));
 }
+
+#[test]
+fn times_without_end_add_up() {
+    let mut plan = plan(&["x site exec #load", "y site exec <- x #load"]);
+    for step in &mut plan.steps {
+        step.expected = Elapsed(std::time::Duration::MAX);
+    }
+    plan.pools[0].rate_per_second = Some(1.0);
+    plan.slots = Some(1);
+    assert!(lower_bound(&plan).seconds >= u64::MAX as f64 / 1e6);
+}
