@@ -85,11 +85,11 @@ impl TaskKey {
     }
 
     pub fn of_shard(step: &StepName, shard: &ShardId) -> Self {
-        Self::new(format!("{step}@{shard}"))
+        Self::new([step.as_str(), "@", shard.as_str()].concat())
     }
 
     pub fn of_site(step: &StepName, site: &SiteId) -> Self {
-        Self::new(format!("{step}/{site}"))
+        Self::new([step.as_str(), "/", site.as_str()].concat())
     }
 }
 

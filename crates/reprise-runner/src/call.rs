@@ -179,7 +179,7 @@ pub(crate) fn call_of(
     Ok(Call {
         run: run.clone(),
         attempt,
-        idempotency_key: format!("{run}/{key}"),
+        idempotency_key: [run.as_str(), "/", key.as_str()].concat(),
         task: key,
         action: step.action,
         target_time: plan.target_time,
@@ -192,7 +192,10 @@ pub(crate) fn call_of(
         companions: common.companions(plan, task),
         with,
         outputs: needs
-            .filter_map(|need| Some((plan.key(*need), outputs.0.get(need)?.clone())))
+            .filter_map(|need| {
+                let output = outputs.0.get(need)?;
+                Some((plan.key(*need), output.clone()))
+            })
             .collect(),
     })
 }
