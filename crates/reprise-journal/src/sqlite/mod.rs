@@ -3,6 +3,7 @@
 //! One connection writes, a few read. WAL mode lets them run side by side;
 //! full synchronous makes each commit durable before it returns.
 
+mod append;
 mod connect;
 mod fault;
 mod lock;
@@ -26,7 +27,7 @@ use crate::rows::{
 };
 use connect::Identity;
 use lock::RunLock;
-use reprise_chain::{Chain, Page, Tip, compose, conflict, genesis};
+use reprise_chain::{Chain, Tip, genesis};
 
 pub(crate) struct SqliteJournal {
     path: PathBuf,
@@ -41,6 +42,19 @@ struct Writer {
     connection: SqliteConnection,
     /// Size of the last page: what to reserve for the next.
     last_bytes: usize,
+    /// Whether an append was begun of which no end was seen.
+    in_transaction: bool,
+}
+
+impl Writer {
+    /// Ends an append that failed or was cut off.
+    async fn roll_back(&mut self) {
+        if self.in_transaction {
+            // Where it left no transaction open, this is an error, and all is well.
+            let _ = query("rollback").execute(&mut self.connection).await;
+            self.in_transaction = false;
+        }
+    }
 }
 
 struct Held {
@@ -63,6 +77,7 @@ impl SqliteJournal {
             writer: tokio::sync::Mutex::new(Writer {
                 connection,
                 last_bytes: 0,
+                in_transaction: false,
             }),
             held: Mutex::default(),
         })
@@ -70,6 +85,13 @@ impl SqliteJournal {
 
     fn fault(&self, error: &sqlx::Error) -> JournalError {
         fault::of_sqlx(&self.place, error)
+    }
+
+    /// The one connection that writes, outside of any transaction.
+    async fn writer(&self) -> tokio::sync::MutexGuard<'_, Writer> {
+        let mut writer = self.writer.lock().await;
+        writer.roll_back().await;
+        writer
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<RunId, Held>> {
@@ -120,88 +142,10 @@ impl SqliteJournal {
         record.read(run)
     }
 
-    /// Moves the run's row and writes the page, and the plan that it puts in
-    /// force where there is one, in one transaction. False when the row was
-    /// not where the claim says.
-    async fn write(
-        &self,
-        connection: &mut SqliteConnection,
-        run: &RunId,
-        claim: &Claim,
-        plan: Option<&Plan>,
-        page: Page,
-    ) -> Result<bool, sqlx::Error> {
-        let mut transaction = connection.begin_with("begin immediate").await?;
-        let moved = page.moved(claim);
-        let found = query(include_str!("queries/move_tip.sql"))
-            .bind(run.as_str())
-            .bind(claim.epoch.0.cast_signed())
-            .bind(claim.next.0.cast_signed())
-            .bind(moved.next.0.cast_signed())
-            .bind(moved.head.as_bytes().as_slice())
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected();
-        if found == 0 {
-            transaction.rollback().await?;
-            return Ok(false);
-        }
-        if let Some(plan) = plan {
-            plans::put_in_force(&mut transaction, run, plan, page.first).await?;
-        }
-        query(include_str!("queries/insert_page.sql"))
-            .bind(run.as_str())
-            .bind(page.first.0.cast_signed())
-            .bind(page.last.0.cast_signed())
-            .bind(page.epoch.0.cast_signed())
-            .bind(page.hash.as_bytes().as_slice())
-            .bind(page.body)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Appends, and puts a plan in force where one is given.
-    async fn append_with(
-        &self,
-        run: &RunId,
-        claim: &mut Claim,
-        plan: Option<&Plan>,
-        entries: &[Entry],
-    ) -> Result<(), JournalError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let mut writer = self.writer.lock().await;
-        let page = compose(run, claim, entries, writer.last_bytes)?;
-        if !self.holds(run, claim) {
-            let tip = self.tip_on(run, &mut writer.connection).await?;
-            return Err(if tip.epoch == claim.epoch {
-                crate::not_held(run, &self.place)
-            } else {
-                conflict(run, claim, tip)
-            });
-        }
-        self.still_there()?;
-        let (moved, bytes) = (page.moved(claim), page.body.len());
-        let written = self
-            .write(&mut writer.connection, run, claim, plan, page)
-            .await
-            .map_err(|error| self.fault(&error))?;
-        if !written {
-            let tip = self.tip_on(run, &mut writer.connection).await?;
-            return Err(conflict(run, claim, tip));
-        }
-        writer.last_bytes = bytes;
-        *claim = moved;
-        Ok(())
-    }
-
     async fn insert(&self, run: &NewRun<'_>) -> Result<(), sqlx::Error> {
         let row = crate::row_of(run);
         let plan = serde_json::to_string(run.plan).expect("a plan is plain data");
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let mut transaction = writer.connection.begin_with("begin immediate").await?;
         query(include_str!("queries/insert_run.sql"))
             .bind(run.id.as_str())
@@ -275,7 +219,7 @@ impl Journal for SqliteJournal {
             let run = run.clone();
             return Err(JournalError::Alive { run, owner });
         };
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let record: TipRecord = query_as(include_str!("queries/take_over.sql"))
             .bind(run.as_str())
             .bind(&owner.host)
@@ -345,7 +289,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn cut_torn(&self, run: &RunId, claim: &Claim) -> Result<u64, JournalError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let cut = query(include_str!("queries/cut_torn.sql"))
             .bind(run.as_str())
             .bind(claim.epoch.0.cast_signed())
@@ -366,7 +310,7 @@ impl Journal for SqliteJournal {
         epoch: Epoch,
         summary: &Summary,
     ) -> Result<(), JournalError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         query(include_str!("queries/upsert_summary.sql"))
             .bind(run.as_str())
             .bind(epoch.0.cast_signed())
@@ -397,7 +341,7 @@ impl Journal for SqliteJournal {
     ) -> Result<u64, JournalError> {
         self.tip(run).await?;
         let body = serde_json::to_string(command).expect("a command is plain data");
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await;
         let number: i64 = query_scalar(include_str!("queries/insert_command.sql"))
             .bind(run.as_str())
             .bind(at.as_micros())

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use futures::FutureExt;
-use reprise_model::{RunId, Seq};
+use reprise_model::{Command, RunId, Seq, Timestamp};
 use reprise_ports::JournalError;
 use sqlx::{Connection, Executor, SqliteConnection};
 
@@ -461,4 +461,39 @@ async fn a_journal_of_the_first_version_is_read_and_takes_a_second_plan() {
         .unwrap();
     assert_eq!(journal.plans(&run).await.unwrap().all().count(), 1);
     assert_eq!(journal.read_all(&run, Seq(0)).await.unwrap().len(), 31);
+}
+
+/// An append that is dropped half-way may be durable or not, but what is
+/// written after it must be: it must not land in a transaction left open.
+#[tokio::test]
+async fn what_is_written_after_an_append_that_was_cut_off_is_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let run = filled(&path).await;
+    let journal = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+    let mut claim = journal.claim(&run, &owner(2)).await.unwrap();
+    for polls in 1..40 {
+        let next = claim.next.0;
+        let mut cut_off = claim;
+        let entries = entries(next..next + 1);
+        let mut append = Box::pin(journal.append(&run, &mut cut_off, &entries));
+        for _ in 0..polls {
+            if futures::poll!(append.as_mut()).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(append);
+        let by = "ann".to_owned();
+        let at = Timestamp::from_micros(0);
+        journal
+            .post(&run, &Command::Pause { by }, at)
+            .await
+            .unwrap();
+        let other = reprise_journal::open(path.to_str().unwrap()).await.unwrap();
+        assert_eq!(other.inbox(&run, 0).await.unwrap().len(), polls);
+        let mut sink = |_: Vec<_>| std::ops::ControlFlow::Continue(());
+        let found = other.read(&run, Seq(0), &mut sink).await.unwrap();
+        (claim.next, claim.head) = (found.next, found.head);
+    }
 }
