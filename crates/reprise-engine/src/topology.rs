@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reprise_model::{Action, Plan, PlannedStep, PoolName, Scope, TaskIx};
+use reprise_model::{Action, Plan, PlannedStep, PlannedTask, PoolName, Scope, TaskIx};
 use reprise_plan::shape::Shape;
 
 /// Marks a task that belongs to no wave: those of shards and of the run.
@@ -27,8 +27,7 @@ pub(crate) struct Topology {
     pub pools: Vec<PoolShape>,
     pool_of_step: Vec<u32>,
     wave: Vec<u32>,
-    /// Is a site's gate, or comes after one: no reason to hold back the next wave.
-    beyond_gate: Vec<bool>,
+    holds_wave: Vec<bool>,
     site_offsets: Vec<u32>,
     site_tasks: Vec<TaskIx>,
 }
@@ -36,22 +35,15 @@ pub(crate) struct Topology {
 impl Topology {
     pub fn new(plan: Arc<Plan>) -> Self {
         let shape = Shape::of(&plan);
-        let mut beyond_gate = vec![false; plan.tasks.len()];
-        let mut wave = vec![NO_WAVE; plan.tasks.len()];
-        for (ix, task) in plan.tasks.iter().enumerate() {
-            let Some(site) = task.site else { continue };
-            wave[ix] = plan.sites[site as usize].wave;
-            let gate = plan.steps[task.step as usize].action == Action::Gate;
-            beyond_gate[ix] = gate || task.needs.iter().any(|need| beyond_gate[need.get()]);
-        }
+        let wave: Vec<u32> = plan.tasks.iter().map(|task| wave_of(&plan, task)).collect();
         let (site_offsets, site_tasks) = tasks_by_site(&plan);
         Self {
             pools: pools(&plan),
             pool_of_step: pool_of_step(&plan),
+            holds_wave: holding(&plan, &wave),
             plan,
             shape,
             wave,
-            beyond_gate,
             site_offsets,
             site_tasks,
         }
@@ -82,7 +74,7 @@ impl Topology {
 
     /// Whether the task's wave is settled only once the task is.
     pub fn holds_wave(&self, task: TaskIx) -> bool {
-        !self.beyond_gate[task.get()]
+        self.holds_wave[task.get()]
     }
 
     pub fn needs(&self, task: TaskIx) -> &[TaskIx] {
@@ -102,6 +94,30 @@ impl Topology {
         let gathers = width(self.step(dependent).scope) > width(self.step(need).scope);
         gathers && self.action(dependent) != Action::Release
     }
+}
+
+fn wave_of(plan: &Plan, task: &PlannedTask) -> u32 {
+    task.site
+        .map_or(NO_WAVE, |site| plan.sites[site as usize].wave)
+}
+
+/// Which tasks hold back the wave after their own: all of its sites, but for a
+/// site's gate and what comes after one, and for what waits for sites of later
+/// waves by way of a task that gathers them.
+fn holding(plan: &Plan, wave: &[u32]) -> Vec<bool> {
+    let mut beyond_gate = vec![false; plan.tasks.len()];
+    // The last wave that must be open before the task can start.
+    let mut latest = vec![0; plan.tasks.len()];
+    for (ix, task) in plan.tasks.iter().enumerate() {
+        let gate = plan.steps[task.step as usize].action == Action::Gate;
+        let needs = || task.needs.iter().map(|need| need.get());
+        beyond_gate[ix] = (gate && task.site.is_some()) || needs().any(|need| beyond_gate[need]);
+        let own = if wave[ix] == NO_WAVE { 0 } else { wave[ix] };
+        latest[ix] = needs().map(|need| latest[need]).fold(own, u32::max);
+    }
+    let all = beyond_gate.iter().zip(latest).zip(wave);
+    all.map(|((beyond, latest), wave)| !beyond && latest <= *wave)
+        .collect()
 }
 
 fn pools(plan: &Plan) -> Vec<PoolShape> {
