@@ -20,7 +20,7 @@ use crate::call::{Common, Outputs, call_of};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Message};
 use crate::durable::Durable;
-use crate::observer::Observer;
+use crate::observer::{Contained, Observer};
 use crate::past::Past;
 use crate::succession::{Succession, put_in_force};
 use crate::tied::tied;
@@ -91,7 +91,8 @@ pub async fn execute(execution: Execution) -> Result<RunEnd, RunError> {
 /// The coordinator lives on the runtime's own threads, beside its attempts,
 /// where telling it of an end needs no other thread to be woken. It is gone
 /// when the future is dropped.
-pub async fn succeed(execution: Execution, succession: Succession) -> Result<RunEnd, RunError> {
+pub async fn succeed(mut execution: Execution, succession: Succession) -> Result<RunEnd, RunError> {
+    execution.observer = Arc::new(Contained(execution.observer));
     // Only a runtime that shuts down cuts it off.
     let end = tied(coordinate(execution, succession)).await;
     end.unwrap_or(Err(RunError::Aborted))

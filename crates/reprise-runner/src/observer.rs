@@ -1,5 +1,8 @@
 //! Who watches a run: displays, tests.
 
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
 use reprise_model::{AttemptId, Entry};
 use reprise_ports::Progress;
 use tracing::Span;
@@ -38,4 +41,37 @@ impl Observer for Silent {
     fn entries(&self, _: &[Entry]) {}
 
     fn progress(&self, _: AttemptId, _: &Progress) {}
+}
+
+/// A watcher whose panics stay its own: who only looks on is no reason to stop
+/// a restore. The panic hook has told of it by then.
+pub(crate) struct Contained(pub Arc<dyn Observer>);
+
+impl Contained {
+    fn look<R>(&self, look: impl FnOnce(&dyn Observer) -> R) -> Option<R> {
+        let look = AssertUnwindSafe(|| look(self.0.as_ref()));
+        std::panic::catch_unwind(look).ok()
+    }
+}
+
+impl Observer for Contained {
+    fn entries(&self, entries: &[Entry]) {
+        self.look(|it| it.entries(entries));
+    }
+
+    fn history(&self, entries: Vec<Entry>) {
+        self.look(|it| it.history(entries));
+    }
+
+    fn torn(&self, pages: u64) {
+        self.look(|it| it.torn(pages));
+    }
+
+    fn progress(&self, attempt: AttemptId, progress: &Progress) {
+        self.look(|it| it.progress(attempt, progress));
+    }
+
+    fn span(&self, attempt: AttemptId) -> Span {
+        self.look(|it| it.span(attempt)).unwrap_or_else(Span::none)
+    }
 }
