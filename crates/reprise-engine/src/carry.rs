@@ -104,7 +104,8 @@ impl Fold {
     }
 
     /// Lets every waiting task go whose needs are there. One that is to be
-    /// asked about waits for nothing else: its wave was open once.
+    /// asked about waits for nothing else, not even for its wave; if it turns
+    /// out not to be done, its work does.
     fn let_go(&mut self, delays: &BTreeMap<TaskIx, Timestamp>) {
         self.recount(&[]);
         for task in self.plan().clone().ixs() {
@@ -112,10 +113,7 @@ impl Fold {
                 continue;
             }
             let uncertain = self.ledger.slot(task).must_probe;
-            let open = self
-                .topology
-                .wave(task)
-                .is_none_or(|wave| wave < self.open_waves);
+            let open = !self.wave_is_closed(task);
             match delays.get(&task) {
                 Some(moment) if open || uncertain => {
                     self.set(task, of_queue(uncertain));
@@ -131,7 +129,7 @@ impl Fold {
     }
 }
 
-fn of_queue(uncertain: bool) -> TaskState {
+pub(crate) fn of_queue(uncertain: bool) -> TaskState {
     if uncertain {
         TaskState::Indeterminate
     } else {

@@ -104,11 +104,8 @@ impl Fold {
 
     /// Places a task whose needs are all there.
     pub(crate) fn admit(&mut self, task: TaskIx) {
-        if let Some(wave) = self.topology.wave(task)
-            && wave >= self.open_waves
-        {
-            self.set(task, TaskState::Ready);
-            self.held[wave].push(task);
+        if self.wave_is_closed(task) {
+            self.hold(task);
         } else if self.topology.action(task) == Action::Gate {
             self.set(task, TaskState::Ready);
             self.todo.gates.push(task);
@@ -118,6 +115,19 @@ impl Fold {
             if !self.ready.is_delayed(task) {
                 self.enqueue(task);
             }
+        }
+    }
+
+    pub(crate) fn wave_is_closed(&self, task: TaskIx) -> bool {
+        let wave = self.topology.wave(task);
+        wave.is_some_and(|wave| wave >= self.open_waves)
+    }
+
+    /// Keeps a task that could start until its wave opens.
+    pub(crate) fn hold(&mut self, task: TaskIx) {
+        self.set(task, TaskState::Ready);
+        if let Some(wave) = self.topology.wave(task) {
+            self.held[wave].push(task);
         }
     }
 

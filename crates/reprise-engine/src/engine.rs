@@ -19,9 +19,8 @@ pub struct Options {
     pub seed: u64,
     /// Stay when all that is left waits for a person, or is paused.
     pub wait_for_people: bool,
-    /// How far ahead attempts are journalled before a slot is free for them:
-    /// a few times what a commit takes. It is also the longest that a more
-    /// urgent task waits for them.
+    /// How far ahead attempts are journalled before a slot is free for them, at
+    /// most: on a slow disk a more urgent task waits as long for them.
     pub reach: Duration,
 }
 
@@ -52,6 +51,8 @@ pub struct Engine {
     interrupted: BTreeMap<TaskIx, Interruption>,
     pub(crate) alarm: Option<Timestamp>,
     pub(crate) stopping: bool,
+    /// What stopped the owner before was lifted already.
+    pub(crate) lifted: bool,
 }
 
 impl Engine {
@@ -65,6 +66,7 @@ impl Engine {
             interrupted: BTreeMap::new(),
             alarm: None,
             stopping: false,
+            lifted: false,
         }
     }
 
@@ -124,10 +126,9 @@ impl Engine {
     ) {
         self.record(Event::Owned(owner), now, effects);
         self.slots = Slots::new(&self.fold.topology, self.options.reach);
-        if self.fold.paused || self.fold.cancelling {
-            let by = "resume".to_owned();
-            let command = Command::Continue { by };
-            self.record(Event::Commanded { number: 0, command }, now, effects);
+        if self.fold.is_held() && !self.lifted {
+            let (number, command) = lift();
+            self.record(Event::Commanded { number, command }, now, effects);
         }
         for (number, command) in inbox {
             self.commanded(number, command, now, effects);
@@ -283,7 +284,7 @@ impl Engine {
         }
         let cancel = matches!(command, Command::Cancel { .. });
         self.record(Event::Commanded { number, command }, now, effects);
-        if self.fold.paused || self.fold.cancelling {
+        if self.fold.is_held() {
             for found in self.slots.recall_all() {
                 self.never_sent(found.task, now, effects);
             }
@@ -337,6 +338,7 @@ impl Engine {
     ) -> Seq {
         let entry = self.entry(event, now);
         let seq = entry.seq;
+        self.slots.note_recorded(seq, now);
         effects.push(Effect::Journal(entry));
         seq
     }
@@ -353,4 +355,10 @@ impl Engine {
             event,
         }
     }
+}
+
+/// What a new owner tells itself, with its number: to go on.
+pub(crate) fn lift() -> (u64, Command) {
+    let by = "resume".to_owned();
+    (0, Command::Continue { by })
 }

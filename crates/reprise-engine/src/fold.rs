@@ -11,6 +11,7 @@ use reprise_model::{
 use serde_json::Value;
 
 use crate::by_task::ByTask;
+use crate::carry::of_queue;
 use crate::detour::Detours;
 use crate::ledger::Ledger;
 use crate::orphans::Restored;
@@ -157,6 +158,11 @@ impl Fold {
         self.stopped
     }
 
+    /// Whether the operator wants nothing to be started.
+    pub(crate) fn is_held(&self) -> bool {
+        self.paused || self.cancelling
+    }
+
     /// Number of the newest command that the run has taken from its inbox.
     pub fn last_command(&self) -> u64 {
         self.last_command
@@ -294,19 +300,22 @@ impl Fold {
     }
 
     fn requeue(&mut self, task: TaskIx, again: Option<Timestamp>) {
-        let state = if self.ledger.slot(task).must_probe {
-            TaskState::Indeterminate
-        } else {
-            TaskState::Queued
-        };
-        self.set(task, state);
         let site = self.topology.site(task);
         if let Some(because) = site.and_then(|site| self.aside.get(&site)) {
             self.todo.skip.push((task, *because));
         }
-        match again {
-            Some(moment) => self.ready.delay(moment, task),
-            None => self.enqueue(task),
+        if let Some(moment) = again {
+            self.ready.delay(moment, task);
+        }
+        let must_probe = self.ledger.slot(task).must_probe;
+        if !must_probe && self.wave_is_closed(task) {
+            // Another plan has moved its site into a later wave.
+            self.hold(task);
+            return;
+        }
+        self.set(task, of_queue(must_probe));
+        if again.is_none() {
+            self.enqueue(task);
         }
     }
 
@@ -335,7 +344,7 @@ impl Fold {
 
     /// Lifts what stands in the way: a pause or a cancellation, else a halt.
     fn go_on(&mut self) {
-        if !self.paused && !self.cancelling {
+        if !self.is_held() {
             self.halt_lifted |= self.halted.take().is_some();
         }
         self.paused = false;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reprise_model::{Command, Entry, Event, Plan, TaskIx, Timestamp};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, lift};
 use crate::resume::{Change, Decision, Row, Status};
 
 /// One task with its row. `task` is numbered by the new plan, or by the one in
@@ -120,12 +120,19 @@ impl Engine {
         (replanning, entries)
     }
 
-    /// Commands were given under the plan that is in force before.
+    /// Commands were given under the plan that is in force before. A new owner
+    /// lifts what stopped the one before, and not what was asked since: where
+    /// that is a stop as well, it is lifted here, before those are taken.
     fn take_inbox(&mut self, inbox: &[(u64, Command)], now: Timestamp) -> Vec<Entry> {
-        let taken = inbox.iter().map(|(number, command)| {
-            let (number, command) = (*number, command.clone());
-            self.entry(Event::Commanded { number, command }, now)
-        });
+        let stops =
+            |command: &Command| matches!(command, Command::Pause { .. } | Command::Cancel { .. });
+        self.lifted = inbox.iter().any(|(_, command)| stops(command));
+        let lift = (self.lifted && self.fold.is_held()).then(lift);
+        let inbox = inbox.iter().cloned();
+        let taken = lift
+            .into_iter()
+            .chain(inbox)
+            .map(|(number, command)| self.entry(Event::Commanded { number, command }, now));
         taken.collect()
     }
 }

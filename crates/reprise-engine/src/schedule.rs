@@ -39,8 +39,7 @@ impl Engine {
         let next = self.fold.open_waves;
         let fold = &self.fold;
         if next >= fold.plan().waves.len()
-            || fold.paused
-            || fold.cancelling
+            || fold.is_held()
             || fold.halted.is_some()
             || (0..next).any(|wave| !fold.ledger.wave_is_settled(wave))
         {
@@ -64,7 +63,7 @@ impl Engine {
     }
 
     pub(crate) fn dispatch(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if self.fold.paused || self.fold.cancelling {
+        if self.fold.is_held() {
             return;
         }
         while let Some(task) = self.fold.ready.pop_delayed(now) {
@@ -158,8 +157,7 @@ impl Engine {
             return;
         }
         let deadline = self.deadlines.first().map(|(at, _)| *at);
-        let asleep = self.fold.paused || self.fold.cancelling;
-        let ready = (!asleep)
+        let ready = (!self.fold.is_held())
             .then(|| {
                 let is_free = |pool| self.slots.is_free(pool);
                 self.fold.ready.next_wake(now, is_free)

@@ -5,7 +5,8 @@
 //! that it does not stand idle for a commit before the next attempt may start,
 //! some attempts are journalled before a slot is free for them; they wait *on
 //! deck*, durable by then, and are sent off in the order of the journal. The
-//! deck holds as much work as its pool gets done in [`Options::reach`]: where
+//! deck holds as much work as its pool gets done in [`ENTRIES_AHEAD`] times
+//! what entries take to be durable, and in [`Options::reach`] at most: where
 //! tasks take seconds nobody is on it, and nowhere does a more urgent task wait
 //! longer than that for those that were journalled before it.
 //!
@@ -26,9 +27,13 @@ use crate::topology::Topology;
 /// Attempts on one pool's deck: bounds what a crash leaves to be probed.
 const ON_DECK_AT_MOST: usize = 4096;
 
-/// Weight of the newest attempt in the mean of its step, as a divisor: high
-/// enough to follow a change within some ten attempts.
+/// Weight of the newest sample in a mean, as a divisor: high enough to follow
+/// a change within some ten samples.
 const NEWEST_OF: f64 = 8.0;
+
+/// The deck has to last while the page that is being written is committed and
+/// the next one after it; once more for a disk that is slow for a moment.
+const ENTRIES_AHEAD: f64 = 3.0;
 
 /// An attempt that was journalled ahead of its slot.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -57,8 +62,27 @@ struct Pool {
     deck: VecDeque<OnDeck>,
     /// Microseconds of work on deck.
     ahead: f64,
-    /// Microseconds of work that may be on deck.
-    reach: f64,
+    /// Slots whose work may be on deck: none under a rate.
+    ahead_for: f64,
+}
+
+/// How long entries take to be durable, told by one at a time.
+#[derive(Clone, Default)]
+struct Lag {
+    watched: Option<(Seq, Timestamp)>,
+    mean: Option<f64>,
+}
+
+impl Lag {
+    fn note_recorded(&mut self, entry: Seq, at: Timestamp) {
+        self.watched.get_or_insert((entry, at));
+    }
+
+    fn note_durable(&mut self, next: Seq, now: Timestamp) {
+        if let Some((_, at)) = self.watched.take_if(|(entry, _)| *entry < next) {
+            follow(&mut self.mean, microseconds(at, now));
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -70,6 +94,9 @@ pub(crate) struct Slots {
     sent: ByTask<Sent>,
     /// Every entry before this one is durable, as far as was told.
     durable: Seq,
+    lag: Lag,
+    /// Microseconds that the deck may last at most.
+    reach: f64,
     /// Microseconds that attempts of each step took lately.
     means: Vec<Option<f64>>,
 }
@@ -82,9 +109,9 @@ impl Slots {
             in_use: 0,
             deck: VecDeque::new(),
             ahead: 0.0,
-            reach: match pool.spacing {
+            ahead_for: match pool.spacing {
                 Some(_) => 0.0,
-                None => reach.as_secs_f64() * 1e6 * f64::from(pool.slots),
+                None => f64::from(pool.slots),
             },
         });
         Self {
@@ -93,6 +120,8 @@ impl Slots {
             on_deck: 0,
             sent: ByTask::new(plan.tasks.len()),
             durable: Seq(0),
+            lag: Lag::default(),
+            reach: reach.as_secs_f64() * 1e6,
             means: vec![None; plan.steps.len()],
         }
     }
@@ -140,8 +169,13 @@ impl Slots {
         self.sent.insert(task, Sent { at, after, began });
     }
 
+    pub fn note_recorded(&mut self, entry: Seq, at: Timestamp) {
+        self.lag.note_recorded(entry, at);
+    }
+
     pub fn note_durable(&mut self, next: Seq, now: Timestamp) {
         self.durable = next;
+        self.lag.note_durable(next, now);
         for sent in self.sent.values_mut() {
             if sent.began.is_none() && sent.after < next {
                 sent.began = Some(now);
@@ -157,9 +191,8 @@ impl Slots {
         pool.in_use = pool.in_use.checked_sub(1).expect("one slot an attempt");
         self.free += 1;
         let began = sent.began.unwrap_or(sent.at);
-        let took = (now.as_micros() - began.as_micros()).max(0) as f64;
         let mean = &mut self.means[topology.plan.tasks[task.get()].step as usize];
-        *mean = Some(mean.map_or(took, |mean| mean + (took - mean) / NEWEST_OF));
+        follow(mean, microseconds(began, now));
         sent.at
     }
 
@@ -167,10 +200,16 @@ impl Slots {
     /// of whom it is not known how long they take.
     pub fn has_room(&self, topology: &Topology, pool: usize, task: TaskIx) -> bool {
         let pool = &self.pools[pool];
-        pool.deck.len() < ON_DECK_AT_MOST
-            && self
-                .expected(topology, task)
-                .is_some_and(|expected| pool.ahead + expected <= pool.reach)
+        let Some(expected) = self.expected(topology, task) else {
+            return false;
+        };
+        let lag = self.lag.mean;
+        let reach = match pool.deck.is_empty() {
+            // Less than one would be too few, but for tasks that take seconds.
+            true => self.reach,
+            false => lag.map_or(self.reach, |lag| self.reach.min(lag * ENTRIES_AHEAD)),
+        };
+        pool.deck.len() < ON_DECK_AT_MOST && pool.ahead + expected <= reach * pool.ahead_for
     }
 
     fn expected(&self, topology: &Topology, task: TaskIx) -> Option<f64> {
@@ -241,4 +280,12 @@ impl Pool {
         };
         Some(taken)
     }
+}
+
+fn microseconds(from: Timestamp, to: Timestamp) -> f64 {
+    (to.as_micros() - from.as_micros()).max(0) as f64
+}
+
+fn follow(mean: &mut Option<f64>, sample: f64) {
+    *mean = Some(mean.map_or(sample, |mean| mean + (sample - mean) / NEWEST_OF));
 }

@@ -38,7 +38,7 @@ fn course(plan: Plan, durations: &[Duration]) -> Course {
 }
 
 /// The plan of somebody who has run it once, with what its tasks took then.
-fn learned(work: &Workload) -> Plan {
+pub fn learned(work: &Workload) -> Plan {
     let earlier = work.at_another_time(1);
     let mut learner = Learner::default();
     learner.add(&story(&earlier));

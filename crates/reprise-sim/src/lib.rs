@@ -20,7 +20,7 @@ mod workload;
 
 pub use ahead::{Ahead, Prospect};
 pub use checks::{SiteEnds, Violation};
-pub use contest::{Knowledge, engine_takes, first_come_takes};
+pub use contest::{Knowledge, engine_takes, first_come_takes, learned};
 pub use forecast::{
     Band, Belief, Beliefs, Binding, Change, Forecast, Gain, PoolForecast, Share, SiteForecast,
     Spread, WaveForecast, forecast, proportional, scaled,

@@ -124,13 +124,7 @@ impl Driver<'_> {
 
     /// At most so many things happen; then the coordinator is gone.
     fn drive(&mut self, most: usize) -> Option<RunEnd> {
-        let owner = Owner {
-            epoch: Epoch(1),
-            host: "host".to_owned(),
-            pid: 1,
-            version: "0".to_owned(),
-        };
-        let inbox = Vec::new();
+        let (owner, inbox) = (owner(), Vec::new());
         let mut end = self.input(Input::Begin { owner, inbox });
         for _ in 0..most {
             if end.is_some() {
@@ -513,14 +507,118 @@ fn a_retry_waits_for_what_was_added_before_a_restore_that_is_done() {
         by: "ops".to_owned(),
         tasks: vec![hook],
     };
-    let owner = Owner {
-        epoch: Epoch(1),
-        host: "host".to_owned(),
-        pid: 1,
-        version: "0".to_owned(),
-    };
+    let owner = owner();
     let inbox = vec![(1, retry)];
     engine.handle(Input::Begin { owner, inbox }, Timestamp::from_micros(1));
     assert_eq!(engine.fold().state(gate), TaskState::Gated);
     assert_eq!(engine.fold().state(hook), TaskState::Waiting);
+}
+
+fn owner() -> Owner {
+    Owner {
+        epoch: Epoch(1),
+        host: "host".to_owned(),
+        pid: 1,
+        version: "0".to_owned(),
+    }
+}
+
+/// A run that was killed after its first `acts`.
+fn killed(plan: &Arc<Plan>, acts: usize) -> Engine {
+    let (engine, created) = Engine::create(plan.clone(), Options::default(), Timestamp::default());
+    let mut journal = vec![created];
+    let mut driver = Driver {
+        engine,
+        journal: &mut journal,
+        world: &mut World::default(),
+        acts: VecDeque::new(),
+        clock: 0,
+        fails: &|_| false,
+    };
+    driver.drive(acts);
+    Engine::replay(plan.clone(), Options::default(), &journal).expect("a journal of this plan")
+}
+
+fn begin(engine: &mut Engine) -> Vec<Effect> {
+    let (owner, inbox) = (owner(), Vec::new());
+    engine.handle(Input::Begin { owner, inbox }, Timestamp::from_micros(1))
+}
+
+#[test]
+fn what_an_operator_stops_before_a_new_plan_stays_stopped() {
+    let plan = Arc::new(sample());
+    let edited = Arc::new(altered(plan.as_ref().clone(), "whole"));
+    let by = || "ann".to_owned();
+    let stops = [
+        (Command::Pause { by: by() }, RunEnd::Paused),
+        (Command::Cancel { by: by() }, RunEnd::Cancelled),
+    ];
+    for (command, expected) in stops {
+        let mut engine = killed(&plan, 0);
+        let inbox = [(1, command)];
+        engine.replan(&inbox, &edited, Timestamp::default());
+        let effects = begin(&mut engine);
+        assert!(effects.contains(&Effect::Stop(expected)), "{effects:?}");
+
+        // What the owner before was told is lifted.
+        let mut engine = killed(&plan, 0);
+        let [(number, command)] = inbox;
+        engine.handle(
+            Input::Commanded { number, command },
+            Timestamp::from_micros(1),
+        );
+        engine.replan(&[], &edited, Timestamp::default());
+        let effects = begin(&mut engine);
+        assert!(!effects.contains(&Effect::Stop(expected)), "{effects:?}");
+    }
+}
+
+/// The edit moves a site, whose restore was under way, into a later wave: it
+/// is asked about, and not begun before its wave.
+#[test]
+fn a_restore_that_was_cut_off_waits_for_the_wave_it_is_moved_to() {
+    let plan = Arc::new(sample());
+    let under_way = |engine: &Engine| {
+        let mut flights = engine.fold().under_way();
+        let found = flights.find(|(attempt, ..)| {
+            let plan = engine.fold().plan();
+            plan.step_of(attempt.task).action == Action::Restore
+        });
+        found.map(|(attempt, ..)| attempt.task)
+    };
+    let found = (0..200).find_map(|acts| {
+        let engine = killed(&plan, acts);
+        under_way(&engine).map(|task| (acts, task))
+    });
+    let (acts, restore) = found.expect("restores take a while");
+    let key = plan.key(restore);
+    let mut edited = plan.as_ref().clone();
+    let moved = plan.tasks[restore.get()].site.expect("a site's") as usize;
+    let (from, to) = (edited.sites[moved].wave, 1);
+    assert_eq!(from, 0, "only the first wave is open");
+    edited.sites[moved].wave = to;
+    edited.waves[0] -= 1;
+    edited.waves[1] += 1;
+    let edited = Arc::new(edited.sealed());
+
+    let mut journal = Vec::new();
+    let mut engine = killed(&plan, acts);
+    let (replanning, _) = engine.replan(&[], &edited, Timestamp::default());
+    assert!(!replanning.is_refused());
+    let mut driver = Driver {
+        engine,
+        journal: &mut journal,
+        world: &mut World::default(),
+        acts: VecDeque::new(),
+        clock: 1_000_000_000,
+        fails: &|_| false,
+    };
+    assert_eq!(driver.drive(10_000), Some(RunEnd::Finished));
+    let place = |wanted: &dyn Fn(&Event) -> bool| journal.iter().position(|it| wanted(&it.event));
+    let is_it = |attempt: &AttemptId| edited.key(attempt.task) == key;
+    let probed = place(&|it| matches!(it, Event::Probing { attempt } if is_it(attempt)));
+    let opened = place(&|it| matches!(it, Event::WaveOpened { wave } if *wave == to));
+    let started = place(&|it| matches!(it, Event::Started { attempt } if is_it(attempt)));
+    assert!(probed.is_some() && probed < opened, "{probed:?} {opened:?}");
+    assert!(opened < started, "{opened:?} {started:?}");
 }

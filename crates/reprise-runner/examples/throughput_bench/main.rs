@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use reprise_sim::{SITES, Skew, Workload, WorkloadOptions};
+use reprise_sim::{SITES, Skew, Workload, WorkloadOptions, learned};
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -29,18 +29,18 @@ const USAGE: &str =
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Subject {
     Ours,
-    /// Ours, with durations known beforehand.
-    OursKnown,
+    /// Ours, with what an earlier run of the same sites has taught.
+    OursLearned,
     Bare,
 }
 
 impl Subject {
-    const ALL: [Self; 3] = [Self::Ours, Self::OursKnown, Self::Bare];
+    const ALL: [Self; 3] = [Self::Ours, Self::OursLearned, Self::Bare];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Ours => "ours",
-            Self::OursKnown => "ours-known",
+            Self::OursLearned => "ours-learned",
             Self::Bare => "bare",
         }
     }
@@ -116,8 +116,11 @@ fn measure(subject: Subject, options: &Options) -> Fallible<()> {
     let folder = tempfile::tempdir_in(&options.folder)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let measured = match subject {
-        Subject::Ours => runtime.block_on(ours::run(work, false, folder.path()))?,
-        Subject::OursKnown => runtime.block_on(ours::run(work, true, folder.path()))?,
+        Subject::Ours => runtime.block_on(ours::run(work, None, folder.path()))?,
+        Subject::OursLearned => {
+            let plan = learned(&work);
+            runtime.block_on(ours::run(work, Some(plan), folder.path()))?
+        }
         Subject::Bare => runtime.block_on(bare::run(work, folder.path()))?,
     };
     println!(
@@ -144,11 +147,11 @@ fn compare(options: &Options) -> Fallible<()> {
     let seconds = |of: usize| median(rounds[of].iter().map(|m| m.seconds));
     match options.bound {
         None => println!(
-            "{:<11} {:>9} {:>9} {:>9}",
+            "{:<12} {:>9} {:>9} {:>9}",
             "", "tasks/s", "commits", "peak MiB"
         ),
         Some(_) => println!(
-            "{:<11} {:>9} {:>9} {:>9}",
+            "{:<12} {:>9} {:>9} {:>9}",
             "", "/ bound", "commits", "peak MiB"
         ),
     }
@@ -158,7 +161,7 @@ fn compare(options: &Options) -> Fallible<()> {
             Some(_) => format!("{:.4}", seconds(at) / work.bound.as_secs_f64()),
         };
         println!(
-            "{:<11} {figure:>9} {:>9.0} {:>9.1}",
+            "{:<12} {figure:>9} {:>9.0} {:>9.1}",
             subject.as_str(),
             median(rounds[at].iter().map(|m| m.commits as f64)),
             median(rounds[at].iter().map(|m| m.peak_mib)),

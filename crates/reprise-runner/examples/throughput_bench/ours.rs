@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use reprise_engine::Fold;
-use reprise_model::{Action, Fault, Outcome, RunEnd, RunId, Seq, TaskState, Timestamp};
+use reprise_model::{Action, Fault, Outcome, Plan, RunEnd, RunId, Seq, TaskState, Timestamp};
 use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Journal, NewRun, Probe};
 use reprise_runner::{ExecuteOptions, Execution, Silent, World, execute};
 use reprise_sim::Workload;
@@ -46,11 +46,9 @@ impl Connector for Nothing {
     async fn close(&self) {}
 }
 
-pub async fn run(work: Workload, known: bool, folder: &Path) -> Fallible<Measured> {
-    let plan = Arc::new(match known {
-        true => work.known(),
-        false => work.plan,
-    });
+/// Runs the work's own plan, or the same with other expectations.
+pub async fn run(work: Workload, plan: Option<Plan>, folder: &Path) -> Fallible<Measured> {
+    let plan = Arc::new(plan.unwrap_or(work.plan));
     let connector = Arc::new(Nothing {
         timer: Precise::new(!work.bound.is_zero()),
         durations: work.durations,
