@@ -105,7 +105,7 @@ pub struct Store {
     pub layer: Layer,
     /// Template over the site that yields the shard; absent where there is one shard.
     pub placement: Option<String>,
-    pub tenant: Option<Tenant>,
+    pub tenant: Option<Tenancy>,
     /// In the order of the file.
     pub shards: Vec<Shard>,
 }
@@ -114,6 +114,13 @@ impl Store {
     pub fn shard(&self, id: &ShardId) -> Option<&Shard> {
         self.shards.iter().find(|shard| shard.id == *id)
     }
+}
+
+/// What belongs to a site, in the way of the store's kind.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tenancy {
+    Rows(Tenant),
 }
 
 /// Which rows belong to a site: the root table and its key, and what the

@@ -22,7 +22,8 @@ mod verdict;
 pub use command::Command;
 pub use digest::{Digest, DigestError};
 pub use estate::{
-    Backup, Estate, Layer, Objectives, Shard, SiteSource, Store, StoreKind, TableRule, Tenant, Text,
+    Backup, Estate, Layer, Objectives, Shard, SiteSource, Store, StoreKind, TableRule, Tenancy,
+    Tenant, Text,
 };
 pub use event::{AttemptEnd, Entry, Event, Halt, Owner, RunEnd};
 pub use exit::Exit;

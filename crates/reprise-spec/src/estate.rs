@@ -1,6 +1,7 @@
 //! `estate.yaml`: from text to [`Estate`].
 
 mod build;
+mod kinds;
 mod rules;
 mod shape;
 

@@ -1,14 +1,11 @@
 //! From a tree that was found to be right to the values. `None` means that
 //! the checks let something through.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use reprise_model::{
-    Backup, Elapsed, Estate, Layer, Objectives, Shard, SiteSource, Store, StoreKind, TableRule,
-    Tenant, Text,
-};
+use reprise_model::{Elapsed, Estate, Layer, Objectives, SiteSource, Store, StoreKind};
 
+use super::kinds;
 use crate::shape::duration;
 use crate::yaml::{Entry, Node};
 
@@ -43,62 +40,24 @@ fn sites(node: &Node) -> Option<SiteSource> {
 fn store(entry: &Entry) -> Option<Store> {
     let node = &entry.value;
     let kind = node.text_at("kind")?;
+    let kind = StoreKind::ALL
+        .into_iter()
+        .find(|known| known.as_str() == kind)?;
     let layer = node.text_at("layer")?;
+    let shards = node.get("shards")?.entries().iter();
     Some(Store {
         id: entry.key.as_str().into(),
-        kind: StoreKind::ALL
-            .into_iter()
-            .find(|known| known.as_str() == kind)?,
+        kind,
         layer: Layer::ALL
             .into_iter()
             .find(|known| known.as_str() == layer)?,
         placement: node.text_at("placement").map(str::to_owned),
         tenant: match node.get("tenant") {
-            Some(node) => Some(tenant(node)?),
+            Some(node) => Some(kinds::tenancy(kind, node)?),
             None => None,
         },
-        shards: all(node.get("shards")?, shard)?,
+        shards: shards
+            .map(|entry| kinds::shard(kind, entry))
+            .collect::<Option<_>>()?,
     })
-}
-
-fn tenant(node: &Node) -> Option<Tenant> {
-    let mut tables = BTreeMap::new();
-    for entry in node.get("tables").map_or(&[][..], Node::entries) {
-        let rule = match entry.value.text() {
-            Some("shared") => TableRule::Shared,
-            Some("ignored") => TableRule::Ignored,
-            Some(_) => return None,
-            None => TableRule::Key(entry.value.text_at("key")?.to_owned()),
-        };
-        tables.insert(entry.key.clone(), rule);
-    }
-    Some(Tenant {
-        table: node.text_at("table")?.to_owned(),
-        key: node.text_at("key")?.to_owned(),
-        tables,
-    })
-}
-
-fn shard(entry: &Entry) -> Option<Shard> {
-    let node = &entry.value;
-    Some(Shard {
-        id: entry.key.as_str().into(),
-        live: Text::new(node.text_at("live")?),
-        backup: backup(node.get("backup")?)?,
-        scratch: node.text_at("scratch").map(PathBuf::from),
-    })
-}
-
-fn backup(node: &Node) -> Option<Backup> {
-    match node.text_at("kind")? {
-        "basebackup" => Some(Backup::BaseBackup {
-            base: node.text_at("base")?.into(),
-            wal: node.text_at("wal")?.into(),
-        }),
-        "pgbackrest" => Some(Backup::PgBackRest {
-            stanza: node.text_at("stanza")?.to_owned(),
-            config: node.text_at("config").map(PathBuf::from),
-        }),
-        _ => None,
-    }
 }

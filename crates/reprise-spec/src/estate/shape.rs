@@ -2,6 +2,7 @@
 
 use reprise_model::{Layer, StoreKind};
 
+use super::kinds;
 use crate::shape::{Cases, Field, Kind, Shape};
 
 fn layers() -> Vec<&'static str> {
@@ -10,14 +11,6 @@ fn layers() -> Vec<&'static str> {
 
 fn store_kinds() -> Vec<&'static str> {
     StoreKind::ALL.iter().map(|kind| kind.as_str()).collect()
-}
-
-fn backup_kinds() -> Vec<&'static str> {
-    vec!["basebackup", "pgbackrest"]
-}
-
-fn table_words() -> Vec<&'static str> {
-    vec!["shared", "ignored"]
 }
 
 pub(crate) static ESTATE: Shape = Shape::new(
@@ -71,103 +64,21 @@ static SITES: Shape = Shape {
     )
 };
 
-static STORE: Shape = Shape::new(
-    "a store",
-    &[
-        Field::required("kind", Kind::Word(store_kinds), "The software behind it."),
-        Field::required("layer", Kind::Word(layers), "What kind of data it holds."),
-        Field::optional(
-            "placement",
-            Kind::Template,
-            "Template over the site that yields the name of its shard; required where there are several shards.",
-        ),
-        Field::optional(
-            "tenant",
-            Kind::Shape(&TENANT),
-            "Which rows belong to a site; required where sites are restored or verified.",
-        ),
-        Field::required(
-            "shards",
-            Kind::Map {
-                of: &Kind::Shape(&SHARD),
-                names: true,
-                least: 1,
-            },
-            "The physical parts of the store, by name.",
-        ),
-    ],
-);
-
-static TENANT: Shape = Shape::new(
-    "the tenant",
-    &[
-        Field::required("table", Kind::Text, "The root table: one row a site."),
-        Field::required("key", Kind::Text, "Its column that holds the site's id."),
-        Field::optional(
-            "tables",
-            Kind::Map {
-                of: &Kind::Either(&Kind::Word(table_words), &Kind::Shape(&TABLE)),
-                names: false,
-                least: 0,
-            },
-            "Tables about which foreign keys cannot tell: `{ key: column }`, `shared` or `ignored`.",
-        ),
-    ],
-);
-
-static TABLE: Shape = Shape::new(
-    "a table",
-    &[Field::required(
-        "key",
-        Kind::Text,
-        "The column that holds the id of the owning site.",
-    )],
-);
-
-static SHARD: Shape = Shape::new(
-    "a shard",
-    &[
-        Field::required(
-            "live",
-            Kind::Live,
-            "URL of the live end, best as `${NAME}`; never shown or stored.",
-        ),
-        Field::required("backup", Kind::Shape(&BACKUP), "Where its past is kept."),
-        Field::optional("scratch", Kind::Text, "Folder to recover it in."),
-    ],
-);
-
-static BACKUP: Shape = Shape {
+static STORE: Shape = Shape {
     cases: Some(&Cases {
         key: "kind",
-        by_word: &[
-            (
-                "basebackup",
-                &[
-                    Field::required(
-                        "base",
-                        Kind::Text,
-                        "Folder of a plain base backup, or of several such folders.",
-                    ),
-                    Field::required("wal", Kind::Text, "Folder of archived WAL segments."),
-                ],
-            ),
-            (
-                "pgbackrest",
-                &[
-                    Field::required("stanza", Kind::Text, "Stanza of the repository."),
-                    Field::optional("config", Kind::Text, "Configuration file of pgBackRest.")
-                        .default("pgBackRest's own"),
-                ],
-            ),
-        ],
+        by_word: &kinds::FIELDS,
     }),
     ..Shape::new(
-        "a backup",
-        &[Field::required(
-            "kind",
-            Kind::Word(backup_kinds),
-            "What made the backup.",
-        )],
+        "a store",
+        &[
+            Field::required("kind", Kind::Word(store_kinds), "The software behind it."),
+            Field::required("layer", Kind::Word(layers), "What kind of data it holds."),
+            Field::optional(
+                "placement",
+                Kind::Template,
+                "Template over the site that yields the name of its shard; required where there are several shards.",
+            ),
+        ],
     )
 };

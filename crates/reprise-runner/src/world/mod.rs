@@ -1,15 +1,17 @@
 //! The world of an estate: its connectors, with paths and secrets resolved.
+//! One file for each kind of store.
+
+mod postgres;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reprise_connectors::generic::{ExecConnector, HttpConnector, Resolver};
-use reprise_connectors::postgres::{PoolSizes, PostgresConfig, PostgresConnector, PostgresShard};
-use reprise_model::{Action, Backup, Estate, Fault, Store, StoreId, StoreKind};
+use reprise_model::{Action, Estate, Fault, Shard, Store, StoreId, StoreKind};
 use reprise_ports::{Call, Connector, Inspect, Inspection};
 use reprise_spec::{Environment, MissingVariable, live_place};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 /// What the estate does not say: this machine's side of things.
 #[derive(Clone, Debug)]
@@ -41,6 +43,35 @@ pub enum WorldError {
     Http(String),
 }
 
+/// What a connector is made of besides its store.
+struct Building<'a> {
+    estate: &'a Estate,
+    environment: &'a Environment,
+    options: &'a WorldOptions,
+    missing: &'a mut Vec<MissingVariable>,
+}
+
+impl Building<'_> {
+    /// The shard's live end with its secrets filled in; a drill has none. What
+    /// is missing is noted, so that all of it is told at once.
+    fn live(&mut self, store: &Store, shard: &Shard) -> Option<SecretString> {
+        let place = live_place(store.id.as_str(), shard.id.as_str());
+        match self.environment.resolve(&shard.live, &place) {
+            Ok(_) if self.options.drill => None,
+            Ok(url) => Some(url),
+            Err(error) => {
+                self.missing.push(error);
+                None
+            }
+        }
+    }
+
+    /// A path of the estate.
+    fn path(&self, path: &Path) -> PathBuf {
+        self.estate.base.join(path)
+    }
+}
+
 /// Connectors by store, and those that need no store.
 pub struct World {
     stores: BTreeMap<StoreId, Arc<dyn Connector>>,
@@ -57,12 +88,14 @@ impl World {
         let mut missing = Vec::new();
         let mut stores = BTreeMap::new();
         for store in &estate.stores {
-            let connector: Arc<dyn Connector> = match store.kind {
-                StoreKind::Postgres => {
-                    let shards = shards_of(store, estate, environment, options, &mut missing);
-                    let config = postgres_config(store, estate, options, shards);
-                    Arc::new(PostgresConnector::new(config))
-                }
+            let mut building = Building {
+                estate,
+                environment,
+                options,
+                missing: &mut missing,
+            };
+            let connector = match store.kind {
+                StoreKind::Postgres => postgres::open(store, &mut building),
             };
             stores.insert(store.id.clone(), connector);
         }
@@ -153,70 +186,6 @@ fn resolver(environment: &Environment) -> Resolver {
             .resolve_str(&format!("${{{name}}}"), "with")
             .map_err(|error| error.to_string())
     })
-}
-
-fn postgres_config(
-    store: &Store,
-    estate: &Estate,
-    options: &WorldOptions,
-    shards: Vec<PostgresShard>,
-) -> PostgresConfig {
-    PostgresConfig {
-        store: store.id.clone(),
-        tenant: store.tenant.clone(),
-        shards,
-        scratch_root: options.scratch_root.clone(),
-        temp: options.temp.clone(),
-        deps: options.deps.clone(),
-        pg_bin: options.pg_bin.clone(),
-        path: options.path.clone(),
-        rpo: estate.objectives.rpo.map(|rpo| rpo.0),
-        pools: PoolSizes {
-            live: options.live_connections,
-            ..PoolSizes::default()
-        },
-    }
-}
-
-fn shards_of(
-    store: &Store,
-    estate: &Estate,
-    environment: &Environment,
-    options: &WorldOptions,
-    missing: &mut Vec<MissingVariable>,
-) -> Vec<PostgresShard> {
-    let mut shards = Vec::new();
-    for shard in &store.shards {
-        let place = live_place(store.id.as_str(), shard.id.as_str());
-        let live = match environment.resolve(&shard.live, &place) {
-            Ok(_) if options.drill => None,
-            Ok(url) => Some(url),
-            Err(error) => {
-                missing.push(error);
-                None
-            }
-        };
-        shards.push(PostgresShard {
-            id: shard.id.clone(),
-            live,
-            backup: absolute(&shard.backup, &estate.base),
-            scratch: shard.scratch.as_ref().map(|path| estate.base.join(path)),
-        });
-    }
-    shards
-}
-
-fn absolute(backup: &Backup, base: &Path) -> Backup {
-    match backup {
-        Backup::BaseBackup { base: folder, wal } => Backup::BaseBackup {
-            base: base.join(folder),
-            wal: base.join(wal),
-        },
-        Backup::PgBackRest { stanza, config } => Backup::PgBackRest {
-            stanza: stanza.clone(),
-            config: config.as_ref().map(|path| base.join(path)),
-        },
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,25 @@
+//! What each kind of store has of its own: the keys of its tenant, of its
+//! shards and of their backups. One file for each kind.
+
+mod postgres;
+
+use reprise_model::{Shard, StoreKind, Tenancy};
+
+use crate::shape::Field;
+use crate::yaml::{Entry, Node};
+
+/// The kind's own keys of a store.
+pub(super) static FIELDS: [(&str, &[Field]); StoreKind::ALL.len()] =
+    [("postgres", &postgres::FIELDS)];
+
+pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
+    match kind {
+        StoreKind::Postgres => postgres::tenancy(node),
+    }
+}
+
+pub(super) fn shard(kind: StoreKind, entry: &Entry) -> Option<Shard> {
+    match kind {
+        StoreKind::Postgres => postgres::shard(entry),
+    }
+}
