@@ -4,13 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reprise_model::{Action, Plan, PlannedStep, PlannedTask, PoolName, Scope, TaskIx};
-use reprise_plan::shape::Shape;
+use reprise_plan::shape::{SLOTS_WITHOUT_POOL, Shape};
 
 /// Marks a task that belongs to no wave: those of shards and of the run.
 const NO_WAVE: u32 = u32::MAX;
-
-/// Slots for tasks whose step names no pool: a limit, because everything has one.
-const SLOTS_WITHOUT_POOL: u32 = 64;
 
 /// What bounds the attempts of some steps.
 #[derive(Clone, Copy, PartialEq, Debug)]

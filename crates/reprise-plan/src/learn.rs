@@ -17,6 +17,7 @@ mod apply;
 mod fit;
 mod gather;
 mod register;
+mod seats;
 mod story;
 
 use std::collections::BTreeMap;

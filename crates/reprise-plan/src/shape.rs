@@ -13,6 +13,9 @@ use reprise_model::{Plan, TaskIx};
 use adjacency::Adjacency;
 pub use bound::{Binding, LowerBound, lower_bound};
 
+/// Slots for tasks whose step names no pool: a limit, because everything has one.
+pub const SLOTS_WITHOUT_POOL: u32 = 64;
+
 /// Two adjacency lists of 4 bytes an edge and one rank of 8 bytes a task.
 #[derive(Clone, Debug)]
 pub struct Shape {

@@ -1,8 +1,8 @@
 //! How long the tasks of one run took, and what they moved: a fold of its journal.
 
-use std::collections::BTreeMap;
+use reprise_model::{AttemptEnd, Entry, Event, Plan, TaskIx, Timestamp, Volume};
 
-use reprise_model::{AttemptEnd, AttemptId, Entry, Event, Plan, TaskIx, Timestamp, Volume};
+use super::seats::Seats;
 
 /// Stands for a task that was not done.
 pub(super) const NOT_DONE: f32 = f32::NAN;
@@ -11,7 +11,7 @@ pub(super) const NOT_DONE: f32 = f32::NAN;
 #[derive(Debug)]
 pub struct Story {
     pub(super) plan: Plan,
-    under_way: BTreeMap<TaskIx, (AttemptId, Timestamp)>,
+    seats: Seats,
     pub(super) seconds: Vec<f32>,
     pub(super) volumes: Vec<(TaskIx, Volume)>,
 }
@@ -20,7 +20,7 @@ impl Story {
     /// Of a run of this plan, the one in force, which [`crate::verify_plan`] has accepted.
     pub fn of(plan: Plan) -> Self {
         Self {
-            under_way: BTreeMap::new(),
+            seats: Seats::of(&plan),
             seconds: vec![NOT_DONE; plan.tasks.len()],
             volumes: Vec::new(),
             plan,
@@ -30,21 +30,18 @@ impl Story {
     /// Takes the run's entries in order. One that cannot be tells nothing.
     pub fn feed(&mut self, entry: &Entry) {
         match &entry.event {
-            Event::Started { attempt } => {
-                self.under_way.insert(attempt.task, (*attempt, entry.at));
+            Event::Started { attempt } | Event::Probing { attempt } => {
+                self.seats.start(*attempt, entry.at);
             }
             Event::Ended { attempt, end, .. } => {
-                let started = self.under_way.remove(&attempt.task);
-                if let (AttemptEnd::Done(outcome), Some((begun, since))) = (end, started)
-                    && begun == *attempt
-                {
+                let since = self.seats.end(*attempt, entry.at);
+                if let (AttemptEnd::Done(outcome), Some(since)) = (end, since) {
                     self.done(attempt.task, since, entry.at, outcome.volume);
                 }
             }
+            Event::Owned(_) => self.seats.clear(),
             Event::Created { .. }
-            | Event::Owned(_)
             | Event::WaveOpened { .. }
-            | Event::Probing { .. }
             | Event::Marked { .. }
             | Event::Skipped { .. }
             | Event::GateOpened { .. }
@@ -57,7 +54,7 @@ impl Story {
     }
 
     fn forget(&mut self) {
-        self.under_way.clear();
+        self.seats.clear();
         self.seconds.fill(NOT_DONE);
         self.volumes.clear();
     }
