@@ -3,3 +3,4 @@
 
 pub mod generic;
 pub mod postgres;
+pub mod rows;

@@ -20,7 +20,7 @@ use super::links::Link;
 use super::load::{Work, temporary, transfer};
 use super::restore::phase;
 use super::session::Session;
-use crate::postgres::slice::{Carried, ForeignKey, SiteRows, Table, quoted_list};
+use crate::postgres::slice::{Carried, ForeignKey, SQL, SiteRows, Table, quoted_list};
 
 /// Where the rows that were added stand, for the checks before the commit.
 const ADDED: &str = "pg_temp.reprise_added";
@@ -173,7 +173,7 @@ async fn add(
             let others = rows.condition_of(&table.name, "t", &brings.present);
             format!(
                 "select {columns} from {staged} except all select {there} from {} t where {}",
-                table.from_sql(),
+                SQL.from(table),
                 others.unwrap_or_else(|| "false".to_owned())
             )
         }
@@ -181,7 +181,7 @@ async fn add(
     let sql = format!(
         "with added as (insert into {} ({columns}) overriding system value {from} returning tableoid, ctid)
          insert into {ADDED} select * from added",
-        table.name.sql()
+        SQL.table(&table.name)
     );
     let doing = format!("bringing back rows of {}", table.name);
     live.run(&doing, sql).await
@@ -214,7 +214,7 @@ async fn hold_and_prune(
                where exists (select 1 from {} where {}) for key share of q) select count(*) from held",
             rows.from(&key.parent),
             added(key),
-            key.join("q", "t")
+            key.join(SQL, "q", "t")
         );
         live.run(&format!("holding the parents of {}", key.name), sql)
             .await?;
@@ -251,8 +251,8 @@ async fn hold_and_prune(
 pub fn orphan(rows: &SiteRows<'_>, key: &ForeignKey, child: &str) -> String {
     format!(
         "({} and not exists (select 1 from {} q where {}))",
-        key.refers(child),
+        key.refers(SQL, child),
         rows.from(&key.parent),
-        key.join("q", child)
+        key.join(SQL, "q", child)
     )
 }

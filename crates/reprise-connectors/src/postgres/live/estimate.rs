@@ -3,9 +3,9 @@
 use reprise_model::{Fault, Volume};
 use reprise_ports::Estimate;
 
-use super::options::Options;
 use super::session::Session;
-use crate::postgres::slice::{Catalog, Claim, Slice, quoted};
+use crate::postgres::slice::{Catalog, Claim, SQL, Slice, quoted};
+use crate::rows::Options;
 
 /// From the planner's statistics, divided by the sites that are there.
 pub async fn estimate(
@@ -27,7 +27,7 @@ pub async fn estimate(
     let count = format!(
         "select count(distinct {}) from {}",
         quoted(column),
-        root.from_sql()
+        SQL.from(root)
     );
     let sites: i64 = live.value("counting sites", count).await?;
     live.run("counting sites", "commit".to_owned()).await?;

@@ -10,7 +10,7 @@ use super::links::{Link, identity};
 use super::load::{Work, temporary};
 use super::session::Session;
 use super::shard::Match;
-use crate::postgres::slice::{Carried, quoted};
+use crate::postgres::slice::{Carried, SQL, quoted};
 
 /// Gives references back that were null until their parent came, where they
 /// are null still and the row is otherwise there.
@@ -84,12 +84,12 @@ fn fill(work: &Work<'_>, brings: &Brings, link: &Link, staged: &str) -> Option<S
     Some(format!(
         "update {} t set {} from {staged} s where {} and {} and {}
            and exists (select 1 from {} q where {})",
-        table.from_sql(),
+        SQL.from(table),
         set.join(", "),
         same_key(identity(table)?, "t", "s"),
         as_it_was.join(" and "),
         rows.condition_of(&key.child, "t", &brings.present)?,
         rows.from(&key.parent),
-        key.join("q", "s")
+        key.join(SQL, "q", "s")
     ))
 }

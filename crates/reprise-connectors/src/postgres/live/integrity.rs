@@ -10,7 +10,7 @@ use reprise_model::Fault;
 
 use super::links::identity;
 use super::session::Session;
-use crate::postgres::slice::{Claim, ForeignKey, SiteRows, quoted};
+use crate::postgres::slice::{Claim, ForeignKey, SQL, SiteRows, quoted};
 
 /// Rows that break one constraint.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,7 +61,7 @@ fn hold(rows: &SiteRows<'_>, key: &ForeignKey) -> Option<String> {
     let child = format!("{} t", rows.from(&key.child));
     let site = rows.condition(&key.child, "t")?;
     let parent = rows.from(&key.parent);
-    let join = key.join("q", "t");
+    let join = key.join(SQL, "q", "t");
     let of_others = match rows.condition(&key.parent, "q") {
         Some(own) => format!("({own}) is not true and "),
         None => String::new(),
@@ -130,15 +130,15 @@ fn orphans(rows: &SiteRows<'_>, key: &ForeignKey) -> Option<String> {
     let parent = rows.from(&key.parent);
     let lost = format!(
         "{} and not exists (select 1 from {parent} q where {})",
-        key.refers("t"),
-        key.join("q", "t")
+        key.refers(SQL, "t"),
+        key.join(SQL, "q", "t")
     );
     // `match full` knows no half-filled reference.
     let mixed = match key.full && key.columns.len() > 1 {
         true => format!(
             " or not ({}) and ({})",
-            key.refers("t"),
-            key.refers("t").replace(" and ", " or ")
+            key.refers(SQL, "t"),
+            key.refers(SQL, "t").replace(" and ", " or ")
         ),
         false => String::new(),
     };

@@ -12,7 +12,7 @@ use super::load::{Tally, Work, stream, temporary, transfer};
 use super::restore::phase;
 use super::session::Session;
 use super::verify::Ends;
-use crate::postgres::slice::{Carried, Key, SiteRows, Table, quoted, quoted_list};
+use crate::postgres::slice::{Carried, Key, SQL, SiteRows, Table, quoted, quoted_list};
 
 pub async fn load(
     there: &mut Session<'_>,
@@ -51,7 +51,7 @@ pub async fn stage(live: &mut Session<'_>, carried: &Carried, staged: &str) -> R
     let sql = format!(
         "create temporary table {} on commit drop as select {columns} from {} with no data",
         staged.trim_start_matches("pg_temp."),
-        carried.table.sql()
+        SQL.table(&carried.table)
     );
     live.run("making a temporary table", sql).await?;
     Ok(())
@@ -68,7 +68,7 @@ async fn add(
     let columns = quoted_list("", carried.columns.iter().map(String::as_str));
     let into = format!(
         "insert into {} ({columns}) overriding system value",
-        table.name.sql()
+        SQL.table(&table.name)
     );
     let doing = format!("adding to {}", table.name);
     let keys: Vec<&Key> = usable_keys(carried, table);
@@ -119,7 +119,7 @@ async fn taken_by_others(
     };
     let sql = format!(
         "select count(*) from {staged} s join {} t on {} where ({own}) is not true",
-        table.from_sql(),
+        SQL.from(table),
         same_key(key, "s", "t")
     );
     let taken: i64 = live.value("looking for keys in use", sql).await?;
@@ -145,7 +145,7 @@ async fn explained(
     let Some(own) = rows.condition(&table.name, "t") else {
         return Ok(());
     };
-    let from = table.from_sql();
+    let from = SQL.from(table);
     let present: Vec<String> = keys
         .iter()
         .map(|key| {
@@ -203,7 +203,7 @@ pub async fn compare(ends: &mut Ends<'_, '_>, at: usize, carried: &Carried) -> R
         });
     };
     let columns = |prefix| quoted_list(prefix, carried.columns.iter().map(String::as_str));
-    let (from, theirs, ours) = (table.from_sql(), columns("s."), columns("t."));
+    let (from, theirs, ours) = (SQL.from(table), columns("s."), columns("t."));
     let sql = match usable_keys(carried, table).first() {
         Some(key) => format!(
             "select count(*) filter (where t.present is null),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use reprise_model::SiteId;
 
 use super::links::{Link, Links};
-use crate::postgres::slice::{Carried, SiteRows, TableName, literal, quoted};
+use crate::postgres::slice::{Carried, SQL, SiteRows, TableName, literal, quoted};
 
 /// What is absent, and the rows that lean on it.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ impl Leaning {
              where {} and {} and {child} is distinct from {parent}",
             rows.from(&key.child),
             rows.from(&key.parent),
-            key.join("q", "t"),
+            key.join(SQL, "q", "t"),
             rows.condition_of(&key.child, "t", from)?,
             rows.condition_of(&key.parent, "q", to)?,
         ))
@@ -150,7 +150,7 @@ impl Leaning {
              from {} t join {} q on {}{of_batch}",
             rows.from(&key.child),
             rows.from(&key.parent),
-            key.join("q", "t"),
+            key.join(SQL, "q", "t"),
         ))
     }
 
@@ -178,7 +178,7 @@ impl Leaning {
         format!(
             "exists (select 1 from {} q where {} and ({} or {}))",
             rows.from(&link.key.parent),
-            link.key.join("q", "t"),
+            link.key.join(SQL, "q", "t"),
             owned.unwrap_or_else(|| "false".to_owned()),
             self.on("q", sites)
         )

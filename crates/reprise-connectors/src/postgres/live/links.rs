@@ -11,7 +11,7 @@ use reprise_model::{Fault, SiteId};
 use super::integrity::ties_ownership;
 use super::session::Session;
 use super::shard::Match;
-use crate::postgres::slice::{ForeignKey, Key, SiteRows, Table, TableName};
+use crate::postgres::slice::{ForeignKey, Key, SQL, SiteRows, Table, TableName};
 
 /// A foreign key between tables of the slice.
 #[derive(Clone, PartialEq, Debug)]
@@ -119,7 +119,7 @@ fn pairs(rows: &SiteRows<'_>, link: &Link, batch: &[SiteId]) -> Option<String> {
          where {} and {} and {child} is distinct from {parent}",
         rows.from(&key.child),
         rows.from(&key.parent),
-        key.join("q", "t"),
+        key.join(SQL, "q", "t"),
         rows.condition_of(&key.child, "t", batch)?,
         rows.condition_of(&key.parent, "q", batch)?,
     ))

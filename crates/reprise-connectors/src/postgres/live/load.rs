@@ -7,12 +7,12 @@ use reprise_ports::{Context, Progress};
 
 use super::copy::{Copied, CopyError, copy};
 use super::leaning::{Leaning, Portion};
-use super::options::OnConflict;
 use super::session::Session;
 use super::shard::Match;
 use super::transaction::Mode;
 use super::{conflict, keep, replace};
-use crate::postgres::slice::{Carried, SiteRows, quoted, quoted_list};
+use crate::postgres::slice::{Carried, SQL, SiteRows, quoted, quoted_list};
+use crate::rows::OnConflict;
 
 /// What one restore works with.
 pub struct Work<'a> {
@@ -78,7 +78,7 @@ async fn load_all(
     tally: &mut Tally,
 ) -> Result<(), Fault> {
     for carried in &work.known.carried {
-        let target = carried.table.sql();
+        let target = SQL.table(&carried.table);
         let copied = stream(there, live, work, carried, &target, tally.volume).await?;
         tally.volume += Volume {
             rows: copied.rows,

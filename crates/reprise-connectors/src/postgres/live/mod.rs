@@ -25,7 +25,6 @@ mod links;
 mod load;
 mod mark;
 mod nagle;
-mod options;
 mod references;
 mod replace;
 mod restore;
@@ -38,6 +37,6 @@ mod transaction;
 mod verify;
 mod waited;
 
+pub use crate::rows::{OnConflict, Options};
 pub use connections::Connections;
-pub use options::{OnConflict, Options};
 pub use shard::{LiveShard, Scratch};

@@ -1,7 +1,7 @@
 //! Rows of others that point into the slice: neighbours' rows, and rows of
 //! tables that belong to no site. They are counted, never changed.
 
-use crate::postgres::slice::{Claim, ForeignKey, SiteRows};
+use crate::postgres::slice::{Claim, ForeignKey, SQL, SiteRows};
 
 /// Constraints by which a row that is not the site's could refer to one that is.
 pub fn incoming<'a>(rows: &SiteRows<'a>) -> Vec<&'a ForeignKey> {
@@ -24,7 +24,7 @@ pub fn from_others(rows: &SiteRows<'_>, key: &ForeignKey) -> Option<String> {
     let child = rows.from(&key.child);
     let parent = rows.from(&key.parent);
     let site = rows.condition(&key.parent, "q")?;
-    let join = key.join("q", "t");
+    let join = key.join(SQL, "q", "t");
     let of_others = match rows.condition(&key.child, "t") {
         Some(own) => format!(" and ({own}) is not true"),
         None => String::new(),

@@ -11,7 +11,7 @@ use super::references::{from_others, incoming};
 use super::restore::phase;
 use super::session::Session;
 use super::transaction::Mode;
-use crate::postgres::slice::{ForeignKey, SiteRows, quoted, quoted_list};
+use crate::postgres::slice::{ForeignKey, SQL, SiteRows, quoted, quoted_list};
 
 /// Keys that rows of others refer to, noted in a temporary table.
 pub struct Noted {
@@ -82,7 +82,7 @@ pub async fn still_whole(live: &mut Session<'_>, noted: &[Noted]) -> Result<(), 
             "select count(*) from {} t where not exists (select 1 from {} q where {})",
             noted.table,
             noted.parent,
-            key.join("q", "t")
+            key.join(SQL, "q", "t")
         );
         let lost: i64 = live.value("checking what others refer to", sql).await?;
         if lost > 0 {

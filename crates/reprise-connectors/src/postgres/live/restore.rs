@@ -11,12 +11,12 @@ use super::bring::{self, Brought};
 use super::companions::{self, Around};
 use super::load::{Tally, Work, load};
 use super::mark::{Mark, probe};
-use super::options::{OnConflict, Options};
 use super::session::Session;
 use super::shard::{LiveShard, Match, Scratch};
 use super::transaction::{Mode, begin};
 use super::{conflict, integrity, sequences};
 use crate::postgres::slice::{Claim, SiteRows, quoted};
+use crate::rows::{OnConflict, Options};
 
 impl LiveShard {
     /// Puts the site's slice back into live, in one transaction.

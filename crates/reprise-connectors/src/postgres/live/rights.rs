@@ -7,7 +7,7 @@ use reprise_model::Fault;
 
 use super::integrity::held;
 use super::session::Session;
-use crate::postgres::slice::{Catalog, SiteRows, Slice, TableName, literal, quoted};
+use crate::postgres::slice::{Catalog, SQL, SiteRows, Slice, TableName, literal, quoted};
 
 /// One right on one object.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -52,9 +52,9 @@ impl Right {
     pub fn grant(&self, role: &str, database: &str) -> String {
         let (right, object) = match self {
             Self::Schema(name) => ("usage", format!("schema {}", quoted(name))),
-            Self::Table(name, right) => (*right, name.sql()),
-            Self::Hold(name) | Self::Link(name) => ("update", name.sql()),
-            Self::Sequence(name, right) => (*right, format!("sequence {}", name.sql())),
+            Self::Table(name, right) => (*right, SQL.table(name)),
+            Self::Hold(name) | Self::Link(name) => ("update", SQL.table(name)),
+            Self::Sequence(name, right) => (*right, format!("sequence {}", SQL.table(name))),
             Self::Temporary => ("temporary", format!("database {}", quoted(database))),
         };
         format!("grant {right} on {object} to {}", quoted(role))

@@ -11,7 +11,7 @@ use reprise_model::Fault;
 
 use super::session::Session;
 use super::shard::Match;
-use crate::postgres::slice::{Sequence, SiteRows, TableName, literal, quoted};
+use crate::postgres::slice::{SQL, Sequence, SiteRows, TableName, literal, quoted};
 
 /// Values that are taken one by one rather than skipped.
 const SHORT: i64 = 1000;
@@ -77,7 +77,7 @@ pub async fn standings(
                 "select (select {extreme}(t.{})::int8 from {from}),
                         (select case when is_called then last_value end from {})",
                 quoted(&column.name),
-                sequence.name.sql()
+                SQL.table(&sequence.name)
             );
             let doing = format!("looking at the sequence {}", sequence.name);
             let row = live.row(&doing, sql).await?;
@@ -126,7 +126,7 @@ pub async fn move_on(
 }
 
 fn step(standing: &Standing, furthest: i64) -> String {
-    let name = literal(&standing.sequence.name.sql());
+    let name = literal(&SQL.table(&standing.sequence.name));
     match standing.steps() {
         steps if steps <= SHORT => {
             format!("select count(nextval({name}::regclass)) from generate_series(1, {steps})")

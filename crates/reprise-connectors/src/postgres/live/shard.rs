@@ -177,14 +177,14 @@ async fn with_data(
     for drift in drifts {
         let empty = match &drift {
             Drift::ColumnGone { table, column, .. } => {
-                let from = then.table(table).map(|t| t.from_sql()).unwrap_or_default();
+                let from = then.from(table);
                 let column = quoted(column);
                 let sql =
                     format!("select not exists (select 1 from {from} where {column} is not null)");
                 scratch.value("looking into a dropped column", sql).await?
             }
             Drift::TableGone { table, .. } => {
-                let from = then.table(table).map(|t| t.from_sql()).unwrap_or_default();
+                let from = then.from(table);
                 let sql = format!("select not exists (select 1 from {from})");
                 scratch.value("looking into a dropped table", sql).await?
             }

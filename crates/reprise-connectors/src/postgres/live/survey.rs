@@ -6,7 +6,7 @@ use super::inspect::Findings;
 use super::rights::{Right, missing, needed};
 use super::session::Session;
 use super::transaction::{Mode, mode, stopping_triggers};
-use crate::postgres::slice::{Catalog, Claim, Slice, TableName, literal, quoted};
+use crate::postgres::slice::{Catalog, Claim, SQL, Slice, TableName, literal, quoted};
 
 /// The major versions that are known to work.
 const KNOWN: std::ops::RangeInclusive<u32> = 13..=18;
@@ -126,7 +126,7 @@ pub async fn row_security(
     for table in &protected {
         let sql = format!(
             "select row_security_active({}::regclass)",
-            literal(&table.sql())
+            literal(&SQL.table(table))
         );
         match live
             .value::<bool>("looking at row-level security", sql)
@@ -238,7 +238,7 @@ pub async fn in_the_way(
                 let all = ids.join(", ");
                 let from = format!(
                     "{} where {column} = any (array[{all}]::{base}[])",
-                    table.from_sql()
+                    SQL.from(table)
                 );
                 queries.push((owned.table.to_string(), from));
             }

@@ -2,10 +2,10 @@
 
 use reprise_model::{Fault, SiteId};
 
-use super::options::Options;
 use super::session::Session;
 use super::shard::Match;
 use crate::postgres::slice::{Catalog, Slice, TableName, Trigger, literal};
+use crate::rows::Options;
 
 /// How foreign keys and triggers are kept out of the way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

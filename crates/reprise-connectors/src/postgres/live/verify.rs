@@ -8,11 +8,11 @@ use reprise_ports::Context;
 use serde_json::{Map, Value};
 
 use super::leaning::{Leaning, Portion};
-use super::options::{OnConflict, Options};
 use super::restore::{cancelled, phase};
 use super::session::Session;
 use super::shard::{LiveShard, Match, Scratch};
 use super::{check, companions};
+use crate::rows::{OnConflict, Options};
 
 impl LiveShard {
     /// Compares the site's slice in live with scratch. Changes nothing.

@@ -9,7 +9,7 @@ use super::bring::{Brings, lay, orphan};
 use super::keep::{same_key, usable_keys};
 use super::load::temporary;
 use super::verify::Ends;
-use crate::postgres::slice::{Carried, SiteRows, Table, TableName, quoted_list};
+use crate::postgres::slice::{Carried, SQL, SiteRows, Table, TableName, quoted_list};
 
 /// Rows of others that waited for the site, against live.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -67,7 +67,7 @@ fn missing(
     staged: &str,
 ) -> String {
     let columns = |prefix| quoted_list(prefix, carried.columns.iter().map(String::as_str));
-    let (ours, theirs, from) = (columns("s."), columns("t."), table.from_sql());
+    let (ours, theirs, from) = (columns("s."), columns("t."), SQL.from(table));
     match usable_keys(carried, table).first() {
         Some(key) => format!(
             "select {ours} from {staged} s where not exists (select 1 from {from} t where {})",

@@ -8,8 +8,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, raw_sql};
 
 use super::{
-    Catalog, Column, ColumnType, ForeignKey, Key, Kind, RowSecurity, Sequence, Table, TableName,
-    Trigger,
+    Catalog, Column, ColumnType, ForeignKey, Key, Kind, RowSecurity, SQL, Sequence, Table,
+    TableName, Trigger,
 };
 
 /// The structure of the database behind `connection`, read in one snapshot.
@@ -32,6 +32,7 @@ async fn read(connection: &mut PgConnection) -> Result<Catalog, sqlx::Error> {
         tables.insert(table.name.clone(), table);
     }
     let mut catalog = Catalog {
+        dialect: SQL,
         major: u32::try_from(version.try_get::<i32, _>("major")?).unwrap_or_default(),
         tables,
         foreign_keys: Vec::new(),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::TableName;
+use super::{Dialect, TableName};
 
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Catalog {
-    /// The server's major version: 13 to 18.
+    pub dialect: Dialect,
+    /// The server's major version.
     pub major: u32,
     pub tables: BTreeMap<TableName, Table>,
     /// Constraints as they were declared: copies on partitions are left out.
@@ -14,6 +15,14 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// What a query reads that wants this table's own rows.
+    pub fn from(&self, name: &TableName) -> String {
+        match self.table(name) {
+            Some(table) => self.dialect.from(table),
+            None => self.dialect.table(name),
+        }
+    }
+
     pub fn table(&self, name: &TableName) -> Option<&Table> {
         self.tables.get(name)
     }
@@ -66,14 +75,6 @@ pub struct Table {
 impl Table {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
-    }
-
-    /// `only "s"."t"`: rows of tables that inherit from this one are theirs.
-    pub fn from_sql(&self) -> String {
-        match self.kind {
-            Kind::Ordinary => format!("only {}", self.name.sql()),
-            Kind::Partitioned | Kind::Foreign => self.name.sql(),
-        }
     }
 }
 

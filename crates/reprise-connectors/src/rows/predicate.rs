@@ -2,13 +2,13 @@
 //!
 //! A claim by a column is a comparison; a claim by a parent is an `exists`
 //! along the foreign key, which the planner turns into a semi-join. The id is
-//! a literal and not a parameter, because `copy` takes none; it is cast to
+//! a literal and not a parameter, because `copy` takes none; it is compared in
 //! the column's own type without modifiers, so that an index serves and
 //! nothing is truncated.
 
 use reprise_model::SiteId;
 
-use super::{Catalog, Claim, Owned, Slice, TableName, literal, quoted};
+use super::{Catalog, Claim, Dialect, ForeignKey, Owned, Slice, TableName};
 
 /// What the column with the site's id must meet, of that name and type.
 type Test<'t> = &'t dyn Fn(&str, &str) -> String;
@@ -34,8 +34,7 @@ impl SiteRows<'_> {
     /// holds no site's rows.
     pub fn condition(&self, table: &TableName, alias: &str) -> Option<String> {
         let owned = self.owned(table)?;
-        let id = literal(self.site);
-        let test = |column: &str, base: &str| format!("{column} = {id}::{base}");
+        let test = |column: &str, base: &str| self.dialect().is(column, base, self.site);
         Some(self.claims(owned, alias, 1, &test))
     }
 
@@ -47,32 +46,37 @@ impl SiteRows<'_> {
         sites: impl IntoIterator<Item = &'s SiteId>,
     ) -> Option<String> {
         let owned = self.owned(table)?;
-        let ids: Vec<String> = sites.into_iter().map(|s| literal(s.as_str())).collect();
-        let ids = ids.join(", ");
-        let test = |column: &str, base: &str| format!("{column} = any (array[{ids}]::{base}[])");
+        let ids: Vec<&str> = sites.into_iter().map(SiteId::as_str).collect();
+        let test = |column: &str, base: &str| self.dialect().is_any(column, base, &ids);
         Some(self.claims(owned, alias, 1, &test))
     }
 
     /// The id of the site that a row belongs to, as text; null for nobody's.
     pub fn owner(&self, table: &TableName, alias: &str) -> Option<String> {
         let owned = self.owned(table)?;
-        Some(format!(
-            "({}) collate \"C\"",
-            self.owner_at(owned, alias, 1)
-        ))
+        let owner = self.owner_at(owned, alias, 1);
+        Some(self.dialect().bytewise(&owner))
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.catalog.dialect
+    }
+
+    fn column(&self, alias: &str, name: &str) -> String {
+        format!("{alias}.{}", self.dialect().quoted(name))
     }
 
     fn owner_at(&self, owned: &Owned, alias: &str, level: usize) -> String {
         let mut cases = String::new();
         for claim in &owned.claims {
             let owner = match claim {
-                Claim::Key { column, .. } => format!("{alias}.{}::text", quoted(column)),
+                Claim::Key { column, .. } => self.dialect().text(&self.column(alias, column)),
                 Claim::Parent { key, .. } => {
                     let parent_alias = format!("o{level}");
-                    let join = key.join(&parent_alias, alias);
+                    let join = key.join(self.dialect(), &parent_alias, alias);
                     let owner = match self.slice.owned(&key.parent) {
                         Some(parent) => self.owner_at(parent, &parent_alias, level + 1),
-                        None => "null::text".to_owned(),
+                        None => self.dialect().text("null"),
                     };
                     let from = self.from(&key.parent);
                     format!("(select {owner} from {from} {parent_alias} where {join})")
@@ -81,7 +85,7 @@ impl SiteRows<'_> {
             if let [_] = owned.claims.as_slice() {
                 return owner;
             }
-            cases += &format!(" when not {} then {owner}", absent(claim, alias));
+            cases += &format!(" when not {} then {owner}", self.absent(claim, alias));
         }
         format!("case{cases} end")
     }
@@ -98,7 +102,7 @@ impl SiteRows<'_> {
 
     /// Both ends of the key hold the site's id, and the key ties them: a row
     /// can never refer to another site's.
-    pub fn stays_inside(&self, key: &super::ForeignKey) -> bool {
+    pub fn stays_inside(&self, key: &ForeignKey) -> bool {
         let column = |table| self.owned(table).and_then(Owned::site_column);
         let pairs = key.columns.iter().zip(&key.parent_columns);
         match (column(&key.child), column(&key.parent)) {
@@ -110,10 +114,7 @@ impl SiteRows<'_> {
     }
 
     pub fn from(&self, table: &TableName) -> String {
-        match self.catalog.table(table) {
-            Some(table) => table.from_sql(),
-            None => table.sql(),
-        }
+        self.catalog.from(table)
     }
 
     fn claims(&self, owned: &Owned, alias: &str, level: usize, test: Test<'_>) -> String {
@@ -122,7 +123,7 @@ impl SiteRows<'_> {
         for claim in &owned.claims {
             let holds = self.claim(claim, alias, level, test);
             alternatives.push(format!("{before}{holds}"));
-            before += &format!("{} and ", absent(claim, alias));
+            before += &format!("{} and ", self.absent(claim, alias));
         }
         match alternatives.len() {
             1 => alternatives.remove(0),
@@ -132,10 +133,10 @@ impl SiteRows<'_> {
 
     fn claim(&self, claim: &Claim, alias: &str, level: usize, test: Test<'_>) -> String {
         match claim {
-            Claim::Key { column, base, .. } => test(&format!("{alias}.{}", quoted(column)), base),
+            Claim::Key { column, base, .. } => test(&self.column(alias, column), base),
             Claim::Parent { key, .. } => {
                 let parent_alias = format!("p{level}");
-                let join = key.join(&parent_alias, alias);
+                let join = key.join(self.dialect(), &parent_alias, alias);
                 let parent = match self.slice.owned(&key.parent) {
                     Some(parent) => self.claims(parent, &parent_alias, level + 1, test),
                     None => "false".to_owned(),
@@ -149,46 +150,47 @@ impl SiteRows<'_> {
     /// Rows of `table` that belong to no site at all.
     pub fn nobody(&self, table: &TableName) -> Option<String> {
         let owned = self.slice.owned(table).filter(|owned| owned.partial())?;
-        let absent: Vec<String> = owned.claims.iter().map(|c| absent(c, "t")).collect();
+        let absent: Vec<String> = owned.claims.iter().map(|c| self.absent(c, "t")).collect();
         Some(format!(
             "{} t where {}",
             self.from(table),
             absent.join(" and ")
         ))
     }
+
+    /// The claim says nothing about this row.
+    fn absent(&self, claim: &Claim, alias: &str) -> String {
+        let nulls: Vec<String> = claim
+            .columns()
+            .into_iter()
+            .map(|column| format!("{} is null", self.column(alias, column)))
+            .collect();
+        format!("({})", nulls.join(" or "))
+    }
 }
 
-/// The claim says nothing about this row.
-fn absent(claim: &Claim, alias: &str) -> String {
-    let nulls: Vec<String> = claim
-        .columns()
-        .into_iter()
-        .map(|column| format!("{alias}.{} is null", quoted(column)))
-        .collect();
-    format!("({})", nulls.join(" or "))
-}
-
-impl super::ForeignKey {
+impl ForeignKey {
     /// Parent and child row belong together, by the constraint's own operators.
-    pub fn join(&self, parent: &str, child: &str) -> String {
+    pub fn join(&self, dialect: Dialect, parent: &str, child: &str) -> String {
         let pairs: Vec<String> = self
             .parent_columns
             .iter()
             .zip(&self.columns)
             .zip(&self.operators)
             .map(|((p, c), operator)| {
-                format!("{parent}.{} {operator} {child}.{}", quoted(p), quoted(c))
+                let (p, c) = (dialect.quoted(p), dialect.quoted(c));
+                format!("{parent}.{p} {operator} {child}.{c}")
             })
             .collect();
         pairs.join(" and ")
     }
 
     /// The child row refers to something at all.
-    pub fn refers(&self, child: &str) -> String {
+    pub fn refers(&self, dialect: Dialect, child: &str) -> String {
         let set: Vec<String> = self
             .columns
             .iter()
-            .map(|column| format!("{child}.{} is not null", quoted(column)))
+            .map(|column| format!("{child}.{} is not null", dialect.quoted(column)))
             .collect();
         set.join(" and ")
     }

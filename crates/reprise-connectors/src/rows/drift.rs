@@ -6,7 +6,7 @@
 //! every old value is also the text of the new one, so that a checksum over
 //! the text still compares both ends.
 
-use super::{Catalog, Column, ColumnType, Slice, Table, TableName};
+use super::{Catalog, Column, Dialect, Slice, Table, TableName};
 
 /// What is copied, table by table, in load order.
 #[derive(Clone, PartialEq, Debug)]
@@ -95,7 +95,7 @@ fn carried(
     for column in old.columns.iter().filter(|column| !column.generated) {
         match new.column(&column.name) {
             Some(counterpart) => {
-                drifts.extend(change(&old.name, column, counterpart));
+                drifts.extend(change(now.dialect, &old.name, column, counterpart));
                 binary &= column.kind.portable && column.kind == counterpart.kind;
                 columns.push(column.name.clone());
             }
@@ -144,7 +144,7 @@ fn lookalike(old: &Table, then: &Catalog, now: &Catalog) -> Option<TableName> {
         .map(|table| table.name.clone())
 }
 
-fn change(table: &TableName, then: &Column, now: &Column) -> Option<Drift> {
+fn change(dialect: Dialect, table: &TableName, then: &Column, now: &Column) -> Option<Drift> {
     let (table, column) = (table.clone(), then.name.clone());
     if now.generated {
         return Some(Drift::NowGenerated { table, column });
@@ -158,85 +158,10 @@ fn change(table: &TableName, then: &Column, now: &Column) -> Option<Drift> {
             labels,
         });
     }
-    (!carries(&then.kind, &now.kind)).then(|| Drift::TypeChanged {
+    (!dialect.carries(&then.kind, &now.kind)).then(|| Drift::TypeChanged {
         table,
         column,
         then: then.kind.sql.clone(),
         now: now.kind.sql.clone(),
     })
-}
-
-/// Every value's text means the same value in the new type, and comes out of
-/// it unchanged.
-fn carries(then: &ColumnType, now: &ColumnType) -> bool {
-    let textual = |base: &str| matches!(base, "text" | "character varying");
-    match (then.base.as_str(), now.base.as_str()) {
-        ("smallint", "integer" | "bigint" | "numeric") => now.sql == now.base,
-        ("integer", "bigint" | "numeric") | ("bigint", "numeric") => now.sql == now.base,
-        ("numeric", "numeric") => now.sql == now.base || wider(&then.sql, &now.sql),
-        ("uuid", to) => textual(to) && now.sql == now.base,
-        (from, to) if textual(from) && textual(to) => {
-            now.sql == now.base || wider(&then.sql, &now.sql)
-        }
-        (_, to) => !then.labels.is_empty() && textual(to) && now.sql == now.base,
-    }
-}
-
-/// `varchar(20)` to `varchar(40)`, `numeric(8,2)` to `numeric(12,2)`.
-fn wider(then: &str, now: &str) -> bool {
-    match (modifiers(then), modifiers(now)) {
-        (Some((old, old_scale)), Some((new, new_scale))) => old <= new && old_scale == new_scale,
-        (None, _) | (_, None) => false,
-    }
-}
-
-fn modifiers(kind: &str) -> Option<(u32, Option<i32>)> {
-    let inside = kind.split_once('(')?.1.split_once(')')?.0;
-    let (length, scale) = match inside.split_once(',') {
-        Some((length, scale)) => (length, Some(scale.trim().parse().ok()?)),
-        None => (inside, None),
-    };
-    Some((length.trim().parse().ok()?, scale))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kind(sql: &str) -> ColumnType {
-        ColumnType {
-            sql: sql.to_owned(),
-            base: sql.split('(').next().unwrap_or(sql).to_owned(),
-            portable: true,
-            labels: Vec::new(),
-            object_id: false,
-        }
-    }
-
-    #[test]
-    fn a_type_is_carried_where_no_value_changes() {
-        let check = |then: &str, now: &str, expect: bool| {
-            assert_eq!(carries(&kind(then), &kind(now)), expect, "{then} -> {now}");
-        };
-        check("integer", "bigint", true);
-        check("bigint", "integer", false);
-        check("integer", "numeric", true);
-        check("integer", "numeric(4,0)", false);
-        check("numeric(8,2)", "numeric(12,2)", true);
-        check("numeric(8,2)", "numeric(8,4)", false);
-        check("numeric(8,2)", "numeric", true);
-        check("character varying(20)", "character varying(40)", true);
-        check("character varying(40)", "character varying(20)", false);
-        check("character varying(40)", "text", true);
-        check("text", "character varying(40)", false);
-        check("uuid", "text", true);
-        check("text", "uuid", false);
-        check("json", "jsonb", false);
-        check("boolean", "text", false);
-        check(
-            "timestamp without time zone",
-            "timestamp with time zone",
-            false,
-        );
-    }
 }
