@@ -207,7 +207,11 @@ impl<'a> Comparison<'a> {
         works_again(compared)
             && match self.new.action(compared.task) {
                 Action::Restore | Action::Recover | Action::Exec => true,
-                Action::Verify | Action::HttpCheck | Action::Release | Action::Gate => false,
+                Action::Verify
+                | Action::HttpCheck
+                | Action::TcpCheck
+                | Action::Release
+                | Action::Gate => false,
             }
     }
 

@@ -108,7 +108,7 @@ impl Kind {
             Action::Restore => Self::Once,
             Action::Recover | Action::Release => Self::Scratch,
             Action::Exec => Self::Program,
-            Action::Verify | Action::HttpCheck => Self::Check,
+            Action::Verify | Action::HttpCheck | Action::TcpCheck => Self::Check,
             Action::Gate => Self::Gate,
         }
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Elapsed, ShardId, StoreId};
+use crate::{Apps, Elapsed, ShardId, StoreId};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Estate {
@@ -86,14 +86,17 @@ impl Layer {
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     Postgres,
+    /// A vendor's API.
+    Http,
 }
 
 impl StoreKind {
-    pub const ALL: [StoreKind; 1] = [Self::Postgres];
+    pub const ALL: [StoreKind; 2] = [Self::Postgres, Self::Http];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+            Self::Http => "http",
         }
     }
 }
@@ -121,6 +124,7 @@ impl Store {
 #[serde(rename_all = "snake_case")]
 pub enum Tenancy {
     Rows(Tenant),
+    Apps(Box<Apps>),
 }
 
 /// Which rows belong to a site: the root table and its key, and what the
@@ -148,7 +152,9 @@ pub struct Shard {
     pub id: ShardId,
     /// The live end's URL, unresolved.
     pub live: Text,
-    pub backup: Backup,
+    /// Absent for kinds that keep no past of their own, such as a vendor's API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Backup>,
     /// Folder to recover in; absolute, or relative to the estate's folder.
     pub scratch: Option<PathBuf>,
 }

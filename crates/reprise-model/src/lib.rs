@@ -5,6 +5,7 @@
 //! file and no store, so that a live run, a journal read back and a simulated
 //! run all speak the same language.
 
+mod apps;
 mod command;
 mod digest;
 mod estate;
@@ -19,6 +20,7 @@ mod state;
 mod time;
 mod verdict;
 
+pub use apps::{Apps, AppsAt, Auth, CheckRequest, ListRequest, Request};
 pub use command::Command;
 pub use digest::{Digest, DigestError};
 pub use estate::{

@@ -94,10 +94,13 @@ pub enum Action {
     /// Ask an address and compare the answer.
     #[serde(rename = "http.check")]
     HttpCheck,
+    /// Open a connection, and compare what the other side says first.
+    #[serde(rename = "tcp.check")]
+    TcpCheck,
 }
 
 impl Action {
-    pub const ALL: [Action; 7] = [
+    pub const ALL: [Action; 8] = [
         Self::Recover,
         Self::Restore,
         Self::Verify,
@@ -105,6 +108,7 @@ impl Action {
         Self::Gate,
         Self::Exec,
         Self::HttpCheck,
+        Self::TcpCheck,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -116,6 +120,7 @@ impl Action {
             Self::Gate => "gate",
             Self::Exec => "exec",
             Self::HttpCheck => "http.check",
+            Self::TcpCheck => "tcp.check",
         }
     }
 
@@ -123,7 +128,7 @@ impl Action {
     pub fn wants_store(self) -> bool {
         match self {
             Self::Recover | Self::Restore | Self::Verify | Self::Release => true,
-            Self::Gate | Self::Exec | Self::HttpCheck => false,
+            Self::Gate | Self::Exec | Self::HttpCheck | Self::TcpCheck => false,
         }
     }
 
@@ -132,20 +137,25 @@ impl Action {
     pub fn may_repeat(self) -> bool {
         match self {
             Self::Restore | Self::Gate => false,
-            Self::Recover | Self::Verify | Self::Release | Self::Exec | Self::HttpCheck => true,
+            Self::Recover
+            | Self::Verify
+            | Self::Release
+            | Self::Exec
+            | Self::HttpCheck
+            | Self::TcpCheck => true,
         }
     }
 
     /// Whether a check of this kind that did not pass may pass a little later.
     pub fn settles_with_time(self) -> bool {
-        self == Self::HttpCheck
+        matches!(self, Self::HttpCheck | Self::TcpCheck)
     }
 
     /// Whether it only looks, or asks a person to: its failure is a failed
     /// validation, not a failed site.
     pub fn is_check(self) -> bool {
         match self {
-            Self::Verify | Self::HttpCheck | Self::Gate => true,
+            Self::Verify | Self::HttpCheck | Self::TcpCheck | Self::Gate => true,
             Self::Recover | Self::Restore | Self::Release | Self::Exec => false,
         }
     }

@@ -41,10 +41,10 @@ pub fn store(id: &str, layer: Layer, placement: Option<&str>, shards: &[&str]) -
     let shard = |id: &&str| Shard {
         id: (*id).into(),
         live: Text::new("${LIVE}"),
-        backup: Backup::BaseBackup {
+        backup: Some(Backup::BaseBackup {
             base: "base".into(),
             wal: "wal".into(),
-        },
+        }),
         scratch: None,
     };
     Store {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use reprise_model::{Estate, Runbook, Text};
+use reprise_model::{Estate, Runbook, Tenancy, Text};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -126,6 +126,14 @@ pub fn variables_in(text: &str) -> Vec<String> {
 pub fn missing_variables(estate: &Estate, environment: &Environment) -> Vec<(String, String)> {
     let mut missing = Vec::new();
     for store in &estate.stores {
+        if let Some(Tenancy::Apps(apps)) = &store.tenant {
+            for (key, text) in apps.secrets() {
+                let place = tenant_place(store.id.as_str(), key);
+                let names = variables_in(text.expose()).into_iter();
+                let unset = names.filter(|name| !environment.contains(name));
+                missing.extend(unset.map(|name| (name, place.clone())));
+            }
+        }
         for shard in &store.shards {
             for name in variables_in(shard.live.expose()) {
                 if !environment.contains(&name) {
@@ -167,6 +175,11 @@ fn variables_in_value(value: &Value) -> Vec<String> {
 /// The place of a shard's live end, as messages name it.
 pub fn live_place(store: &str, shard: &str) -> String {
     format!("stores.{store}.shards.{shard}.live")
+}
+
+/// The place of a store's own secret, as messages name it.
+pub fn tenant_place(store: &str, key: &str) -> String {
+    format!("stores.{store}.tenant.{key}")
 }
 
 #[cfg(test)]

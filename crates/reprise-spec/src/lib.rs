@@ -30,7 +30,7 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics};
 pub use digest::{digest_of_estate, digest_of_runbook};
 pub use environment::{
     Environment, MissingVariable, live_place, missing_step_variables, missing_variables,
-    variables_in,
+    tenant_place, variables_in,
 };
 pub use estate::{estate_schema, parse_estate};
 pub use load::{load_estate, load_runbook, load_text};

@@ -21,7 +21,7 @@ use values::{Missing, Watch};
 const FUEL: u64 = 100_000;
 
 /// Names that a template may start with.
-pub(crate) const ROOTS: [&str; 3] = ["site", "shard", "target_time"];
+pub(crate) const ROOTS: [&str; 4] = ["site", "app", "shard", "target_time"];
 
 /// Renders texts, and maps of texts, in a [`Scene`].
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +160,11 @@ fn failed(scene: &Scene<'_>, error: &minijinja::Error, watch: &Watch) -> Templat
             place,
             name,
             known: scene.attribute_names(),
+        },
+        (ErrorKind::UndefinedError, Some(Missing::OfApp(name))) => TemplateError::NoValue {
+            place,
+            name: format!("app.{name}"),
+            known: scene.app_names(),
         },
         (ErrorKind::UndefinedError, Some(Missing::Root(name))) => TemplateError::NoValue {
             place,

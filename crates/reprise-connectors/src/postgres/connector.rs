@@ -207,7 +207,9 @@ impl Connector for PostgresConnector {
                 )
                 .await
             }
-            Action::Gate | Action::Exec | Action::HttpCheck => Err(not_offered(call.action)),
+            Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => {
+                Err(not_offered(call.action))
+            }
         }
     }
 
@@ -224,7 +226,9 @@ impl Connector for PostgresConnector {
             Action::Restore => self.live(shard)?.probe_restore(mark).await,
             // Looking again is what verification is for.
             Action::Verify => Ok(Probe::NotYet),
-            Action::Gate | Action::Exec | Action::HttpCheck => Err(not_offered(call.action)),
+            Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => {
+                Err(not_offered(call.action))
+            }
         }
     }
 

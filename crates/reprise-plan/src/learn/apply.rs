@@ -91,7 +91,7 @@ pub fn usual(action: Action) -> Elapsed {
         Action::Verify => Duration::from_secs(5),
         Action::Release => Duration::from_secs(5),
         Action::Exec => Duration::from_secs(30),
-        Action::HttpCheck => Duration::from_secs(1),
+        Action::HttpCheck | Action::TcpCheck => Duration::from_secs(1),
         Action::Gate => Duration::ZERO,
     })
 }

@@ -34,9 +34,12 @@ fn of_task(fold: &Fold, task: TaskIx) -> Vec<Validation> {
     let checks = checks_of(fold, task);
     match action {
         Action::Gate => vec![gate(fold, task)],
-        Action::Verify | Action::HttpCheck if checks.is_empty() => vec![unexplained(fold, task)],
+        Action::Verify | Action::HttpCheck | Action::TcpCheck if checks.is_empty() => {
+            vec![unexplained(fold, task)]
+        }
         Action::Verify
         | Action::HttpCheck
+        | Action::TcpCheck
         | Action::Recover
         | Action::Restore
         | Action::Release

@@ -96,6 +96,9 @@ impl World {
             };
             let connector = match store.kind {
                 StoreKind::Postgres => postgres::open(store, &mut building),
+                StoreKind::Http => {
+                    return Err(WorldError::Http("this build has no vendors".to_owned()));
+                }
             };
             stores.insert(store.id.clone(), connector);
         }
@@ -128,7 +131,7 @@ impl World {
     pub(crate) fn connector_for(&self, call: &Call) -> Result<Arc<dyn Connector>, Fault> {
         let connector = match call.action {
             Action::Exec => self.exec.clone(),
-            Action::HttpCheck => self.http.clone(),
+            Action::HttpCheck | Action::TcpCheck => self.http.clone(),
             Action::Recover | Action::Restore | Action::Verify | Action::Release => {
                 let store = call
                     .store

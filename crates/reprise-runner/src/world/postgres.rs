@@ -12,17 +12,21 @@ pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connec
     let shards = store.shards.iter().map(|shard| PostgresShard {
         id: shard.id.clone(),
         live: building.live(store, shard),
-        backup: absolute(&shard.backup, building),
+        backup: shard
+            .backup
+            .as_ref()
+            .map(|backup| absolute(backup, building))
+            .expect("the estate's rules ask a postgres shard for its backup"),
         scratch: shard.scratch.as_ref().map(|path| building.path(path)),
     });
     let shards = shards.collect();
     let options = building.options;
     Arc::new(PostgresConnector::new(PostgresConfig {
         store: store.id.clone(),
-        tenant: store
-            .tenant
-            .as_ref()
-            .map(|Tenancy::Rows(rows)| rows.clone()),
+        tenant: store.tenant.as_ref().and_then(|tenant| match tenant {
+            Tenancy::Rows(rows) => Some(rows.clone()),
+            Tenancy::Apps(_) => None,
+        }),
         shards,
         scratch_root: options.scratch_root.clone(),
         temp: options.temp.clone(),

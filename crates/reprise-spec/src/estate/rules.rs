@@ -1,5 +1,8 @@
 //! What ties the parts of an estate to each other.
 
+use reprise_model::StoreKind;
+
+use super::kinds;
 use crate::Code;
 use crate::diagnostic::Report;
 use crate::nearest::did_you_mean;
@@ -12,6 +15,7 @@ pub(super) fn check(root: &Node, report: &Report) {
     check_stray_references(root, report);
     for store in stores {
         check_placement(store, report);
+        check_kind(store, report);
         check_twins(store, "live", "live end", report);
         check_twins(store, "backup", "backup", report);
         for shard in shards(&store.value) {
@@ -23,11 +27,20 @@ pub(super) fn check(root: &Node, report: &Report) {
     if let Some(store) = root.get("sites").and_then(|sites| sites.get("store")) {
         check_list_store(store, stores, report);
     }
+    for store in stores {
+        let tenant = store.value.get("tenant");
+        if let Some(node) = tenant.and_then(|tenant| tenant.get("at")?.get("store")) {
+            check_list_store(node, stores, report);
+        }
+    }
 }
 
 /// Elsewhere `${NAME}` would be taken as it stands, and nobody means that.
 fn check_stray_references(node: &Node, report: &Report) {
-    let others = node.entries().iter().filter(|entry| entry.key != "live");
+    let others = node
+        .entries()
+        .iter()
+        .filter(|entry| entry.key != "live" && entry.key != "auth");
     let nodes = others.map(|entry| &entry.value).chain(node.items());
     for node in nodes {
         check_stray_references(node, report);
@@ -35,7 +48,7 @@ fn check_stray_references(node: &Node, report: &Report) {
             .text()
             .is_some_and(|text| references(text).any(|one| one.is_ok()))
         {
-            let message = "`${NAME}` is filled in only in `live`";
+            let message = "`${NAME}` is filled in only in `live` and `auth`";
             let error = report.error(Code::BadReference, node.span.clone(), message);
             report.push(
                 error.help("write the value out; relative paths start from this file's folder"),
@@ -46,6 +59,14 @@ fn check_stray_references(node: &Node, report: &Report) {
 
 fn shards(store: &Node) -> &[Entry] {
     store.get("shards").map_or(&[], Node::entries)
+}
+
+fn check_kind(store: &Entry, report: &Report) {
+    let word = store.value.text_at("kind");
+    let mut kinds = StoreKind::ALL.into_iter();
+    if let Some(kind) = kinds.find(|kind| Some(kind.as_str()) == word) {
+        kinds::check(kind, &store.value, report);
+    }
 }
 
 fn check_placement(store: &Entry, report: &Report) {
@@ -97,8 +118,7 @@ fn check_list_store(node: &Node, stores: &[Entry], report: &Report) {
         }
         Some(store) if shards(&store.value).len() > 1 => {
             let count = shards(&store.value).len();
-            let message =
-                format!("store `{name}` has {count} shards; the list of sites is read from one");
+            let message = format!("store `{name}` has {count} shards; a list is read from one");
             let error = report.error(Code::Mismatch, node.span.clone(), message);
             report.push(error.help("name a store with one shard, or a file with `from`"));
         }

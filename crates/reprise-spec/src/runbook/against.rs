@@ -41,9 +41,12 @@ fn check_step(step: &Step, estate: &Estate, node: Option<&Node>, report: &Report
     };
     let by_site = match step.action {
         Action::Restore | Action::Verify => true,
-        Action::Recover | Action::Release | Action::Gate | Action::Exec | Action::HttpCheck => {
-            false
-        }
+        Action::Recover
+        | Action::Release
+        | Action::Gate
+        | Action::Exec
+        | Action::HttpCheck
+        | Action::TcpCheck => false,
     };
     if by_site && store.tenant.is_none() {
         let action = step.action.as_str();

@@ -39,7 +39,7 @@ fn scopes_of(action: Action) -> &'static [Scope] {
     match action {
         Action::Recover | Action::Release => &[Scope::Shard],
         Action::Restore | Action::Verify => &[Scope::Site],
-        Action::Gate | Action::Exec | Action::HttpCheck => &Scope::ALL,
+        Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => &Scope::ALL,
     }
 }
 

@@ -167,6 +167,14 @@ static BY_ACTION: Cases = Cases {
                 "Options of `http.check`.",
             )],
         ),
+        (
+            "tcp.check",
+            &[Field::required(
+                "with",
+                Kind::Shape(&TCP_CHECK),
+                "Options of `tcp.check`.",
+            )],
+        ),
     ],
 };
 
@@ -230,5 +238,50 @@ static HTTP_CHECK: Shape = Shape::new(
         Field::optional("status", Kind::Status, "The status that is expected.").default("200"),
         Field::optional("contains", Kind::Text, "A text that the answer must hold."),
         Field::optional("timeout", Kind::Duration, "Longest wait for the answer."),
+        Field::optional(
+            "expect_header",
+            Kind::Map {
+                of: &Kind::Text,
+                names: false,
+                least: 1,
+            },
+            "Headers that the answer must have, each with a text that its value holds.",
+        ),
+        CA,
+        RESOLVE,
+    ],
+);
+
+const CA: Field = Field::optional(
+    "ca",
+    Kind::Text,
+    "PEM file of the authorities to be trusted.",
+)
+.default("the system's");
+
+const RESOLVE: Field = Field::optional(
+    "resolve",
+    Kind::Map {
+        of: &Kind::Text,
+        names: false,
+        least: 1,
+    },
+    "Address and port by host, `*.domain` or `*`, instead of DNS: for drills. No other host is asked.",
+);
+
+static TCP_CHECK: Shape = Shape::new(
+    "`with` of `tcp.check`",
+    &[
+        Field::required("host", Kind::Text, "The host to be connected to."),
+        Field::required("port", Kind::Port, "Its port."),
+        Field::optional("timeout", Kind::Duration, "Longest wait in all."),
+        Field::optional("tls", Kind::Flag, "Whether TLS is spoken.").default("`false`"),
+        Field::optional(
+            "banner",
+            Kind::Text,
+            "A text that the other side must say first, without being asked.",
+        ),
+        CA,
+        RESOLVE,
     ],
 );

@@ -12,6 +12,7 @@ use crate::yaml::{Data, Entry, Node};
 /// `owner` is where a missing key is shown: the key that holds the node.
 pub(crate) fn check(node: &Node, owner: &Range<usize>, kind: &Kind, report: &Report) {
     match (kind, &node.data) {
+        (Kind::Json, _) => {}
         (Kind::Either(_, map), Data::Map(_)) => check(node, owner, map, report),
         (Kind::Shape(shape), Data::Map(entries)) => {
             check_shape(node, entries, owner, shape, report);

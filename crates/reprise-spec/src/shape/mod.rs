@@ -29,6 +29,12 @@ pub(crate) enum Kind {
     Rate,
     /// A whole number of at least 1.
     Count,
+    /// A port, or a template that yields one.
+    Port,
+    /// True or false.
+    Flag,
+    /// Anything that JSON can say.
+    Json,
     /// A status code of HTTP.
     Status,
     Wave,
@@ -157,6 +163,9 @@ impl Kind {
             Self::Backoff => "two durations such as `1s..1m`".to_owned(),
             Self::Rate => "a rate such as `20/s`, `300/m` or `1000/h`".to_owned(),
             Self::Count => "a whole number of at least 1".to_owned(),
+            Self::Port => "a port from 1 to 65535".to_owned(),
+            Self::Flag => "`true` or `false`".to_owned(),
+            Self::Json => "any value".to_owned(),
             Self::Status => "a status code from 100 to 599".to_owned(),
             Self::Wave => "a number of sites, a share such as `5%`, or `rest`".to_owned(),
             Self::Limit => "a number of sites, or a share such as `2%`".to_owned(),

@@ -107,6 +107,12 @@ pub(super) fn problem(kind: &Kind, scalar: &Scalar) -> Option<Problem> {
         Kind::Status => scalar
             .whole()
             .is_some_and(|code| (100..600).contains(&code)),
+        Kind::Port => {
+            let port = scalar.whole();
+            port.is_some_and(|port| (1..65_536).contains(&port)) || text.contains("{{")
+        }
+        Kind::Flag => matches!(text, "true" | "false"),
+        Kind::Json => true,
         Kind::Wave => wave(scalar).is_some(),
         Kind::Limit => limit(scalar).is_some(),
         Kind::Word(words) => return word(&words(), kind, scalar),

@@ -31,6 +31,12 @@ fn of_kind(kind: &Kind) -> Value {
         Kind::Backoff => pattern(format!(r"^{DURATION}\.\.{DURATION}$")),
         Kind::Rate => pattern(r"^[0-9]+(\.[0-9]*)?/[smh]$".to_owned()),
         Kind::Count => json!({ "type": "integer", "minimum": 1 }),
+        Kind::Port => json!({ "oneOf": [
+            { "type": "integer", "minimum": 1, "maximum": 65_535 },
+            { "type": "string", "pattern": r"\{\{" },
+        ]}),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Json => json!({}),
         Kind::Status => json!({ "type": "integer", "minimum": 100, "maximum": 599 }),
         Kind::Wave => json!({ "oneOf": [
             { "type": "integer", "minimum": 1 },

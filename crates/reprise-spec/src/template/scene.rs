@@ -10,6 +10,8 @@ use reprise_model::{ShardId, SiteId};
 pub struct Scene<'a> {
     pub place: &'a str,
     pub site: Option<(&'a SiteId, &'a BTreeMap<String, String>)>,
+    /// The app that a vendor is asked about, `id` among its attributes.
+    pub app: Option<&'a BTreeMap<String, String>>,
     pub shard: Option<&'a ShardId>,
     /// Further names, `target_time` above all.
     pub values: Option<&'a BTreeMap<String, String>>,
@@ -20,6 +22,7 @@ impl<'a> Scene<'a> {
         Self {
             place,
             site: None,
+            app: None,
             shard: None,
             values: None,
         }
@@ -27,6 +30,11 @@ impl<'a> Scene<'a> {
 
     pub fn site(mut self, id: &'a SiteId, attributes: &'a BTreeMap<String, String>) -> Self {
         self.site = Some((id, attributes));
+        self
+    }
+
+    pub fn app(mut self, attributes: &'a BTreeMap<String, String>) -> Self {
+        self.app = Some(attributes);
         self
     }
 
@@ -52,6 +60,12 @@ impl<'a> Scene<'a> {
         names
     }
 
+    /// As they are written: `app.id`.
+    pub(super) fn app_names(&self) -> Vec<String> {
+        let names = self.app.into_iter().flatten();
+        names.map(|(name, _)| format!("app.{name}")).collect()
+    }
+
     pub(super) fn root_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .values
@@ -61,6 +75,9 @@ impl<'a> Scene<'a> {
             .collect();
         if self.site.is_some() {
             names.push("site".to_owned());
+        }
+        if self.app.is_some() {
+            names.push("app".to_owned());
         }
         if self.shard.is_some() {
             names.push("shard".to_owned());

@@ -12,6 +12,7 @@ use super::Scene;
 pub(super) enum Missing {
     Root(String),
     Attribute(String),
+    OfApp(String),
 }
 
 /// Notes the last name that was asked for in vain.
@@ -37,6 +38,12 @@ impl Watch {
         }
         if let Some(shard) = scene.shard {
             values.insert("shard".to_owned(), Value::from(shard.as_str()));
+        }
+        if let Some(attributes) = scene.app {
+            let own = attributes.iter();
+            let own = own.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+            let app = self.names(own.collect(), Missing::OfApp);
+            values.insert("app".to_owned(), Value::from_object(app));
         }
         if let Some((id, attributes)) = scene.site {
             let mut own: BTreeMap<String, Value> = attributes

@@ -130,7 +130,7 @@ pub(super) fn shard(entry: &Entry) -> Option<Shard> {
     Some(Shard {
         id: entry.key.as_str().into(),
         live: Text::new(node.text_at("live")?),
-        backup: backup(node.get("backup")?)?,
+        backup: Some(backup(node.get("backup")?)?),
         scratch: node.text_at("scratch").map(PathBuf::from),
     })
 }
