@@ -13,6 +13,9 @@ use super::{Lessons, StepLesson, Story};
 const MOST_POINTS: usize = 2_000;
 /// How much a task differs from its own last time, where none was done twice.
 const USUAL_OWN_SIGMA: f64 = 0.3;
+/// Tasks of a step that tell how long it takes now. Machines and data change:
+/// where the newest runs have as many, older ones are not asked.
+const ENOUGH_NOW: usize = 10;
 /// Tasks that must have been done twice before their difference is believed.
 const ENOUGH_TWICE: usize = 8;
 
@@ -29,6 +32,10 @@ pub struct Learner {
 #[derive(Debug, Default)]
 struct Samples {
     last: BTreeMap<Subject, f32>,
+    /// Of the newest runs, as many as were needed to have enough.
+    recent: BTreeMap<Subject, f32>,
+    /// The run that was the last of those.
+    enough_in: Option<u32>,
     /// Logarithms of how much longer a task took than the time before.
     changes: Vec<f64>,
 }
@@ -41,7 +48,13 @@ struct Known {
 }
 
 impl Samples {
-    fn add(&mut self, subject: Subject, seconds: f32) {
+    fn add(&mut self, run: u32, subject: Subject, seconds: f32) {
+        if self.enough_in.is_none_or(|enough| run <= enough) {
+            self.recent.entry(subject).or_insert(seconds);
+            if self.recent.len() >= ENOUGH_NOW {
+                self.enough_in = Some(run);
+            }
+        }
         match self.last.entry(subject) {
             Entry::Vacant(place) => {
                 place.insert(seconds);
@@ -70,7 +83,7 @@ impl Learner {
                 self.steps.insert(step.clone(), Samples::default());
             }
             if let Some(samples) = self.steps.get_mut(step) {
-                samples.add(subject, seconds);
+                samples.add(self.runs, subject, seconds);
             }
         }
         self.runs += u32::from(taught);
@@ -113,7 +126,8 @@ impl Learner {
 }
 
 fn lesson(samples: Samples, sites: &BTreeMap<Subject, Known>) -> Option<StepLesson> {
-    let seconds: Vec<f64> = samples.last.values().map(|s| fit::measured(*s)).collect();
+    let recent = samples.recent.values();
+    let seconds: Vec<f64> = recent.map(|seconds| fit::measured(*seconds)).collect();
     let whole = fit::whole(&seconds)?;
     let own_sigma = match samples.changes.len() {
         ENOUGH_TWICE.. => fit::spread(samples.changes)?,
@@ -122,7 +136,7 @@ fn lesson(samples: Samples, sites: &BTreeMap<Subject, Known>) -> Option<StepLess
     Some(StepLesson {
         whole,
         moments: fit::moments(&seconds),
-        fits: fit::fits(points(&samples.last, sites), whole.sigma),
+        fits: fit::fits(points(&samples.recent, sites), whole.sigma),
         last: samples.last,
         own_sigma,
     })
