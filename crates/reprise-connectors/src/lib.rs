@@ -2,5 +2,6 @@
 //! need no store. Each implements [`reprise_ports::Connector`].
 
 pub mod generic;
+pub mod ldap;
 pub mod postgres;
 pub mod rows;

@@ -88,15 +88,17 @@ pub enum StoreKind {
     Postgres,
     /// A vendor's API.
     Http,
+    Ldap,
 }
 
 impl StoreKind {
-    pub const ALL: [StoreKind; 2] = [Self::Postgres, Self::Http];
+    pub const ALL: [StoreKind; 3] = [Self::Postgres, Self::Http, Self::Ldap];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
             Self::Http => "http",
+            Self::Ldap => "ldap",
         }
     }
 }
@@ -125,6 +127,7 @@ impl Store {
 pub enum Tenancy {
     Rows(Tenant),
     Apps(Box<Apps>),
+    Directory(Directory),
 }
 
 /// Which rows belong to a site: the root table and its key, and what the
@@ -145,6 +148,27 @@ pub enum TableRule {
     Shared,
     /// Tenant data that is left out on purpose.
     Ignored,
+}
+
+/// Which entries of a directory belong to a site. Texts are templates over
+/// the site, whose values are escaped for the place they stand in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Directory {
+    /// DN of the top of the site's subtree.
+    pub base: String,
+    /// DN below which groups stand that have the site's entries as members.
+    pub groups: Option<String>,
+    /// Attributes of groups that name members.
+    pub member: Vec<String>,
+    pub shared: Option<SharedUsers>,
+}
+
+/// Entries that several sites have in common.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SharedUsers {
+    pub base: String,
+    /// `(attribute=value)`: an entry that has this value is the site's too.
+    pub filter: String,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -170,6 +194,12 @@ pub enum Backup {
     PgBackRest {
         stanza: String,
         config: Option<PathBuf>,
+    },
+    /// A folder of LDIF files by slapcat, and slapcat's LDIF of the change log
+    /// (one file, or a folder of them).
+    Slapcat {
+        snapshots: PathBuf,
+        changes: PathBuf,
     },
 }
 

@@ -24,8 +24,8 @@ pub use apps::{Apps, AppsAt, Auth, CheckRequest, ListRequest, Request};
 pub use command::Command;
 pub use digest::{Digest, DigestError};
 pub use estate::{
-    Backup, Estate, Layer, Objectives, Shard, SiteSource, Store, StoreKind, TableRule, Tenancy,
-    Tenant, Text,
+    Backup, Directory, Estate, Layer, Objectives, Shard, SharedUsers, SiteSource, Store, StoreKind,
+    TableRule, Tenancy, Tenant, Text,
 };
 pub use event::{AttemptEnd, Entry, Event, Halt, Owner, RunEnd};
 pub use exit::Exit;

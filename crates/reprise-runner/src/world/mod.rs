@@ -1,6 +1,7 @@
 //! The world of an estate: its connectors, with paths and secrets resolved.
 //! One file for each kind of store.
 
+mod ldap;
 mod postgres;
 
 use std::collections::BTreeMap;
@@ -99,6 +100,7 @@ impl World {
                 StoreKind::Http => {
                     return Err(WorldError::Http("this build has no vendors".to_owned()));
                 }
+                StoreKind::Ldap => ldap::open(store, &mut building),
             };
             stores.insert(store.id.clone(), connector);
         }

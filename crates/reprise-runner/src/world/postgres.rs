@@ -25,7 +25,7 @@ pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connec
         store: store.id.clone(),
         tenant: store.tenant.as_ref().and_then(|tenant| match tenant {
             Tenancy::Rows(rows) => Some(rows.clone()),
-            Tenancy::Apps(_) => None,
+            Tenancy::Apps(_) | Tenancy::Directory(_) => None,
         }),
         shards,
         scratch_root: options.scratch_root.clone(),
@@ -51,5 +51,6 @@ fn absolute(backup: &Backup, building: &Building<'_>) -> Backup {
             stanza: stanza.clone(),
             config: config.as_ref().map(|path| building.path(path)),
         },
+        Backup::Slapcat { .. } => backup.clone(),
     }
 }

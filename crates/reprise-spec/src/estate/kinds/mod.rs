@@ -2,6 +2,7 @@
 //! shards and of their backups. One file for each kind.
 
 mod http;
+mod ldap;
 mod postgres;
 
 use reprise_model::{Shard, StoreKind, Tenancy};
@@ -11,13 +12,17 @@ use crate::shape::Field;
 use crate::yaml::{Entry, Node};
 
 /// The kind's own keys of a store.
-pub(super) static FIELDS: [(&str, &[Field]); StoreKind::ALL.len()] =
-    [("postgres", &postgres::FIELDS), ("http", &http::FIELDS)];
+pub(super) static FIELDS: [(&str, &[Field]); StoreKind::ALL.len()] = [
+    ("postgres", &postgres::FIELDS),
+    ("http", &http::FIELDS),
+    ("ldap", &ldap::FIELDS),
+];
 
 pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
     match kind {
         StoreKind::Postgres => postgres::tenancy(node),
         StoreKind::Http => http::tenancy(node),
+        StoreKind::Ldap => ldap::tenancy(node),
     }
 }
 
@@ -25,6 +30,7 @@ pub(super) fn shard(kind: StoreKind, entry: &Entry) -> Option<Shard> {
     match kind {
         StoreKind::Postgres => postgres::shard(entry),
         StoreKind::Http => http::shard(entry),
+        StoreKind::Ldap => ldap::shard(entry),
     }
 }
 
@@ -33,5 +39,6 @@ pub(super) fn check(kind: StoreKind, store: &Node, report: &Report) {
     match kind {
         StoreKind::Postgres => {}
         StoreKind::Http => http::check(store, report),
+        StoreKind::Ldap => ldap::check(store, report),
     }
 }
