@@ -2,6 +2,7 @@
 //! need no store. Each implements [`reprise_ports::Connector`].
 
 pub mod generic;
+pub mod http;
 pub mod ldap;
 pub mod postgres;
 pub mod rows;

@@ -22,5 +22,6 @@ pub mod sites;
 pub mod tables;
 pub mod tamper;
 pub mod up;
+pub mod vendor;
 
 pub use error::Error;

@@ -12,7 +12,7 @@ use reprise_lab::audit::{self, Sites, Summary};
 use reprise_lab::layout::Layout;
 use reprise_lab::load::{self, parse_ids};
 use reprise_lab::manifest::{Build, Store};
-use reprise_lab::{Error, down, tamper, up};
+use reprise_lab::{Error, down, tamper, up, vendor};
 use reprise_model::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -69,6 +69,11 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Be a third-party vendor of apps on the loopback address, until a signal.
+    Vendor {
+        #[command(flatten)]
+        options: vendor::Options,
+    },
     /// Stop the estate's servers.
     Down {
         #[command(flatten)]
@@ -117,6 +122,7 @@ async fn run(command: Command) -> Result<ExitCode, Error> {
             let rows = tamper::tamper(&Layout::at(&place.dir)?).await?;
             eprintln!("tampered with {rows} rows");
         }
+        Command::Vendor { options } => vendor_command(options).await?,
         Command::Down { place, purge } => {
             let stopped = down::down(&Layout::at(&place.dir)?, purge)?;
             eprintln!("stopped {stopped} servers");
@@ -142,6 +148,22 @@ async fn up_command(dir: &Path, build: &Build) -> Result<(), Error> {
     );
     for cluster in &manifest.clusters {
         eprintln!("  {:<10} 127.0.0.1:{}", cluster.name, cluster.port);
+    }
+    Ok(())
+}
+
+/// Its address is the one line on stdout.
+async fn vendor_command(options: vendor::Options) -> Result<(), Error> {
+    let mut server = vendor::Server::start(options)
+        .await
+        .map_err(|error| Error::Refused(format!("the vendor has no port: {error}")))?;
+    println!("{}", server.url());
+    let mut term =
+        signal(SignalKind::terminate()).map_err(|error| Error::Worker(error.to_string()))?;
+    tokio::select! {
+        () = server.ended() => {}
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
     }
     Ok(())
 }

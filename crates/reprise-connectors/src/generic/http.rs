@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use reprise_model::{Action, Check, Elapsed, Fault, FaultKind, Outcome, Verdict, parse_duration};
+use reprise_model::{Action, Check, Fault, FaultKind, Outcome, Verdict, parse_duration};
 use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Probe};
 use reqwest::{Client, Method, Response, StatusCode, Url, header, redirect};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::answers::{innermost, retry_after};
 use super::resolve::{Resolver, Secrets};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -157,7 +158,7 @@ impl HttpConnector {
         let answer = tokio::time::timeout(question.timeout, async {
             let response = self.ask(question, &mut redirects).await?;
             let (status, url) = (response.status(), response.url().clone());
-            let retry = retry_after(&response);
+            let retry = retry_after(response.headers());
             let matched = match &question.contains {
                 Some(text) => Some(contains(response, text).await?),
                 None => None,
@@ -227,11 +228,6 @@ fn check(verdict: Verdict, evidence: Map<String, Value>) -> Check {
     }
 }
 
-fn retry_after(response: &Response) -> Option<Elapsed> {
-    let value = response.headers().get(header::RETRY_AFTER)?;
-    value.to_str().ok()?.parse().ok().map(Elapsed::from_secs)
-}
-
 async fn contains(mut response: Response, text: &str) -> Result<bool, String> {
     let mut body = Vec::new();
     while body.len() < BODY_BYTES {
@@ -242,14 +238,6 @@ async fn contains(mut response: Response, text: &str) -> Result<bool, String> {
         }
     }
     Ok(String::from_utf8_lossy(&body).contains(text))
-}
-
-/// The last cause says what happened: `connection refused`, `unknown issuer`.
-fn innermost(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => innermost(source),
-        None => error.to_string(),
-    }
 }
 
 #[async_trait]

@@ -14,15 +14,15 @@ const VEIL: &str = "***";
 
 /// The values that were resolved for one attempt.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<SecretString>);
+pub(crate) struct Secrets(Vec<SecretString>);
 
 impl Secrets {
-    pub(super) fn of(values: impl IntoIterator<Item = SecretString>) -> Self {
+    pub(crate) fn of(values: impl IntoIterator<Item = SecretString>) -> Self {
         Self(values.into_iter().collect())
     }
 
     /// Fills in the references of `text`; `$$` is a dollar.
-    pub(super) fn fill(&mut self, text: &str, resolver: &Resolver) -> Result<String, String> {
+    pub(crate) fn fill(&mut self, text: &str, resolver: &Resolver) -> Result<String, String> {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('$') {
@@ -47,13 +47,13 @@ impl Secrets {
         Ok(filled)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// `text` without any of the values, plain or as JSON would write them,
     /// whole or line by line: a key of many lines is told in many lines.
-    pub(super) fn veil(&self, text: &str) -> String {
+    pub(crate) fn veil(&self, text: &str) -> String {
         let mut veiled = text.to_owned();
         for word in self.words() {
             veiled = veiled.replace(word, VEIL);
@@ -65,7 +65,7 @@ impl Secrets {
 
     /// The same in every text of a value: JSON has more than one spelling for
     /// a text, and only what was parsed shows what it says.
-    pub(super) fn veil_value(&self, value: &mut Value) {
+    pub(crate) fn veil_value(&self, value: &mut Value) {
         if self.is_empty() {
             return;
         }
@@ -77,7 +77,7 @@ impl Secrets {
         }
     }
 
-    pub(super) fn veil_map(&self, map: &mut Map<String, Value>) {
+    pub(crate) fn veil_map(&self, map: &mut Map<String, Value>) {
         let entries = std::mem::take(map);
         map.extend(entries.into_iter().map(|(key, mut value)| {
             self.veil_value(&mut value);

@@ -1,6 +1,7 @@
 //! The world of an estate: its connectors, with paths and secrets resolved.
 //! One file for each kind of store.
 
+mod http;
 mod ldap;
 mod postgres;
 
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reprise_connectors::generic::{ExecConnector, HttpConnector, Resolver};
-use reprise_model::{Action, Estate, Fault, Shard, Store, StoreId, StoreKind};
+use reprise_model::{Action, Estate, Fault, Shard, Store, StoreId, StoreKind, Text};
 use reprise_ports::{Call, Connector, Inspect, Inspection};
 use reprise_spec::{Environment, MissingVariable, live_place};
 use secrecy::{ExposeSecret, SecretString};
@@ -40,7 +41,7 @@ const PASSED_ON: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 pub enum WorldError {
     #[error("variables are missing from the environment")]
     Missing(Vec<MissingVariable>),
-    #[error("no client for HTTP checks: {0}")]
+    #[error("no client for HTTP: {0}")]
     Http(String),
 }
 
@@ -57,7 +58,12 @@ impl Building<'_> {
     /// is missing is noted, so that all of it is told at once.
     fn live(&mut self, store: &Store, shard: &Shard) -> Option<SecretString> {
         let place = live_place(store.id.as_str(), shard.id.as_str());
-        match self.environment.resolve(&shard.live, &place) {
+        self.secret(&shard.live, &place)
+    }
+
+    /// The same for any secret of a live end.
+    fn secret(&mut self, text: &Text, place: &str) -> Option<SecretString> {
+        match self.environment.resolve(text, place) {
             Ok(_) if self.options.drill => None,
             Ok(url) => Some(url),
             Err(error) => {
@@ -88,7 +94,12 @@ impl World {
     ) -> Result<Self, WorldError> {
         let mut missing = Vec::new();
         let mut stores = BTreeMap::new();
-        for store in &estate.stores {
+        // A vendor may ask another store which apps there were.
+        let (vendors, others): (Vec<&Store>, Vec<&Store>) = estate
+            .stores
+            .iter()
+            .partition(|store| store.kind == StoreKind::Http);
+        for store in others.into_iter().chain(vendors) {
             let mut building = Building {
                 estate,
                 environment,
@@ -97,9 +108,7 @@ impl World {
             };
             let connector = match store.kind {
                 StoreKind::Postgres => postgres::open(store, &mut building),
-                StoreKind::Http => {
-                    return Err(WorldError::Http("this build has no vendors".to_owned()));
-                }
+                StoreKind::Http => http::open(store, &stores, &mut building)?,
                 StoreKind::Ldap => ldap::open(store, &mut building),
             };
             stores.insert(store.id.clone(), connector);

@@ -1,6 +1,6 @@
 //! A server of a few lines on the loopback address gives the answers.
 
-use reprise_model::{AttemptId, RunId, TaskIx, TaskKey, Timestamp};
+use reprise_model::{AttemptId, Elapsed, RunId, TaskIx, TaskKey, Timestamp};
 use reprise_ports::Progress;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
