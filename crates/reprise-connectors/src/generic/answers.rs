@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reprise_model::Elapsed;
+use reprise_ports::Call;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Certificate, ClientBuilder};
 
@@ -58,6 +59,20 @@ pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => innermost(source),
         None => error.to_string(),
+    }
+}
+
+/// A certificate that is not accepted, told as such.
+pub(super) fn certificate_error(why: &str) -> Option<String> {
+    let what = why.strip_prefix("invalid peer certificate: ")?;
+    Some(format!("its certificate is not accepted: {what}"))
+}
+
+/// Whose task it is goes first.
+pub(super) fn on_site(call: &Call, what: &str) -> String {
+    match &call.site {
+        Some(site) => format!("site {}: {what}", site.id),
+        None => what.to_owned(),
     }
 }
 

@@ -2,8 +2,12 @@
 
 mod answers;
 mod exec;
+mod hosts;
 mod http;
+#[cfg(test)]
+mod reach_tests;
 mod resolve;
+mod tcp;
 
 pub(crate) use answers::{innermost, retry_after, trusting};
 pub use exec::{ExecConnector, hear};

@@ -124,8 +124,7 @@ impl World {
             Some((name.to_owned(), value.expose_secret().to_owned()))
         });
         let exec = ExecConnector::new(estate.base.clone(), passed_on, resolver.clone());
-        let http =
-            HttpConnector::new(resolver).map_err(|error| WorldError::Http(error.to_string()))?;
+        let http = HttpConnector::new(estate.base.clone(), resolver).map_err(WorldError::Http)?;
         Ok(Self::of(stores, Arc::new(exec), Arc::new(http)))
     }
 

@@ -72,7 +72,7 @@ async fn ask(with: Value) -> Result<Outcome, Fault> {
         outputs: Default::default(),
     };
     let resolver: Resolver = Arc::new(|_| Ok(SecretString::from("hush-hush")));
-    let connector = HttpConnector::new(resolver).unwrap();
+    let connector = HttpConnector::new(PathBuf::new(), resolver).unwrap();
     connector
         .perform(&call, &Silent(CancellationToken::new()))
         .await
