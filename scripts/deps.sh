@@ -39,9 +39,9 @@ system_packages() {
   # libFuzzer is C++.
   command -v c++ >/dev/null || apt_install g++ || say "no C++ compiler here: \`make fuzz\` cannot run"
   # Only the tests of its backups need it; reprise itself does without.
+  installed pgbackrest || apt_install pgbackrest || say "no pgbackrest here: its tests cannot run"
   # The tests of directories start it, privately; reprise itself does without.
   { installed slapd && installed ldap-utils; } || apt_install slapd ldap-utils || say "no slapd here: its tests cannot run"
-  installed pgbackrest || apt_install pgbackrest || say "no pgbackrest here: its tests cannot run"
 }
 
 have_wheel() {

@@ -11,12 +11,21 @@ export REPRISE_TESTS_BUILT=1
 
 # An ordinary user cannot install it. What is then not looked at is left out by
 # name, so that the closing line counts it as skipped.
-nextest=() test=()
-if ! command -v pgbackrest >/dev/null; then
-  echo "tests: pgbackrest is not installed; its tests are skipped (\`make deps\` as root installs it)" >&2
-  nextest=(-E 'not test(/::pgbackrest::/)')
-  test=(-- --skip ::pgbackrest::)
-fi
+filter=() test=()
+leave_out() { # a program, and the module of the tests that need it
+  command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] && return 0
+  echo "tests: $1 is not installed; its tests are skipped (\`make deps\` as root installs it)" >&2
+  filter+=("not test(/(^|::)$2::/)")
+  test+=(--skip "$2::")
+}
+leave_out pgbackrest pgbackrest
+leave_out slapd slapd
+leave_out ldapmodify slapd
+nextest=()
+for one in "${filter[@]}"; do
+  [ ${#nextest[@]} -eq 0 ] && nextest=(-E "$one") || nextest[1]+=" and $one"
+done
+[ ${#test[@]} -eq 0 ] || test=(-- "${test[@]}")
 
 if "$cargo" nextest --version >/dev/null 2>&1; then
   exec "$cargo" nextest run --workspace "${nextest[@]}" "$@"

@@ -1,20 +1,147 @@
 //! The connector: hands each action to the part that does it.
 
-use async_trait::async_trait;
-use reprise_model::{Action, Fault, Outcome};
-use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Probe};
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::LdapConfig;
+use async_trait::async_trait;
+use reprise_model::{Action, Fault, FaultKind, Outcome, ShardId, Timestamp};
+use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Probe};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::live::{Existing, Live, Present, Session, restore, verify};
+use super::names::Names;
+use super::recover::{Scratch, recover};
+use super::slice::Slice;
+use super::tree::Tree;
+use super::{LdapConfig, LdapShard};
+
+type Trees = BTreeMap<(ShardId, Timestamp), Arc<Tree>>;
 
 /// One store of kind `ldap`.
 pub struct LdapConnector {
-    config: LdapConfig,
+    pub(super) config: LdapConfig,
+    /// Directories at T that were read from scratch. One task reads, the
+    /// others wait for it.
+    trees: Mutex<Trees>,
 }
 
 impl LdapConnector {
     pub fn new(config: LdapConfig) -> Self {
-        Self { config }
+        Self {
+            config,
+            trees: Mutex::default(),
+        }
+    }
+
+    pub(super) fn shard(&self, id: &ShardId) -> Result<&LdapShard, Fault> {
+        self.config.shard(id).ok_or_else(|| {
+            Fault::permanent(format!("store `{}` has no shard `{id}`", self.config.store))
+        })
+    }
+
+    pub(super) fn scratch(&self, shard: &LdapShard, target: Timestamp) -> Scratch {
+        let root = shard.scratch.as_ref().unwrap_or(&self.config.scratch_root);
+        let name = format!("{}-{}-{}", self.config.store, shard.id, target.compact());
+        Scratch {
+            folder: root.join(name),
+            target,
+            snapshots: shard.snapshots.clone(),
+            changes: shard.changes.clone(),
+        }
+    }
+
+    async fn recover(&self, shard: &LdapShard, target: Timestamp) -> Result<Outcome, Fault> {
+        let scratch = self.scratch(shard, target);
+        let rpo = self.config.rpo;
+        let made = blocking(move || {
+            if let Some(manifest) = scratch.manifest() {
+                return Ok((None, manifest.outcome));
+            }
+            let recovered = recover(&scratch.snapshots, &scratch.changes, target, rpo)?;
+            scratch.write(&recovered.tree, &recovered.outcome)?;
+            Ok((Some(recovered.tree), recovered.outcome))
+        });
+        let (tree, outcome) = made.await?;
+        if let Some(tree) = tree {
+            let mut trees = self.trees.lock().await;
+            trees.insert((shard.id.clone(), target), Arc::new(tree));
+        }
+        Ok(outcome)
+    }
+
+    /// The directory at T. A scratch that somebody swept away is made again.
+    async fn tree(&self, shard: &LdapShard, target: Timestamp) -> Result<Arc<Tree>, Fault> {
+        let key = (shard.id.clone(), target);
+        let mut trees = self.trees.lock().await;
+        if let Some(tree) = trees.get(&key) {
+            return Ok(Arc::clone(tree));
+        }
+        let scratch = self.scratch(shard, target);
+        let rpo = self.config.rpo;
+        let read = blocking(move || match scratch.manifest() {
+            Some(_) => scratch.read(),
+            None => {
+                let recovered = recover(&scratch.snapshots, &scratch.changes, target, rpo)?;
+                scratch.write(&recovered.tree, &recovered.outcome)?;
+                Ok(recovered.tree)
+            }
+        });
+        let tree = Arc::new(read.await?);
+        trees.insert(key, Arc::clone(&tree));
+        Ok(tree)
+    }
+
+    pub(super) fn live(&self, shard: &LdapShard) -> Result<Live, Fault> {
+        let url = shard.live.as_ref().ok_or_else(|| {
+            Fault::refused(format!(
+                "{}/{} has no live end here",
+                self.config.store, shard.id
+            ))
+        })?;
+        Live::read(url)
+    }
+
+    pub(super) fn names(&self, site: &CallSite) -> Result<Names, Fault> {
+        let tenant = self.config.tenant.as_ref().ok_or_else(|| {
+            let store = &self.config.store;
+            Fault::permanent(format!(
+                "store `{store}` does not say what belongs to a site"
+            ))
+            .hint("add `tenant: { base: ... }` to the store")
+        })?;
+        Names::of(tenant, &self.config.render, site)
+    }
+
+    async fn ends(&self, call: &Call) -> Result<(Session, Names, Slice), Fault> {
+        let shard = self.shard(shard_of(call)?)?;
+        let names = self.names(site_of(call)?)?;
+        let live = self.live(shard)?;
+        let tree = self.tree(shard, call.target_time).await?;
+        let slice = Slice::of(&tree, &names);
+        Ok((live.session().await?, names, slice))
+    }
+
+    /// Live that is as it was at T needs nothing, whoever brought it there.
+    async fn probe_restore(&self, call: &Call) -> Result<Probe, Fault> {
+        let (mut session, names, slice) = self.ends(call).await?;
+        let present = Present::read(&mut session, &names, &slice).await?;
+        if slice.entries.is_empty() || !present.is_whole(&slice, &names) {
+            return Ok(Probe::NotYet);
+        }
+        let outcome = verify(&mut session, &names, &slice).await?;
+        Ok(Probe::AsItShouldBe(Outcome {
+            checks: Vec::new(),
+            ..outcome
+        }))
+    }
+
+    async fn release(&self, shard: &LdapShard, target: Timestamp) -> Result<Outcome, Fault> {
+        self.trees.lock().await.remove(&(shard.id.clone(), target));
+        let scratch = self.scratch(shard, target);
+        blocking(move || scratch.delete()).await?;
+        Ok(Outcome::default())
     }
 
     fn not_offered(&self, action: Action) -> Fault {
@@ -29,15 +156,42 @@ impl LdapConnector {
 #[async_trait]
 impl Connector for LdapConnector {
     fn offers(&self) -> &'static [Action] {
-        &[]
+        &[
+            Action::Recover,
+            Action::Restore,
+            Action::Verify,
+            Action::Release,
+        ]
     }
 
-    async fn inspect(&self, _inspect: &Inspect) -> Inspection {
-        Inspection::default()
+    async fn inspect(&self, inspect: &Inspect) -> Inspection {
+        self.look(inspect).await
     }
 
-    async fn perform(&self, call: &Call, _context: &dyn Context) -> Result<Outcome, Fault> {
-        Err(self.not_offered(call.action))
+    async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
+        let shard = self.shard(shard_of(call)?)?;
+        let work = async {
+            match call.action {
+                Action::Recover => self.recover(shard, call.target_time).await,
+                Action::Release => self.release(shard, call.target_time).await,
+                Action::Restore => {
+                    let existing = Existing::read(&call.with)?;
+                    let (mut session, names, slice) = self.ends(call).await?;
+                    restore(&mut session, &names, &slice, existing, context).await
+                }
+                Action::Verify => {
+                    let (mut session, names, slice) = self.ends(call).await?;
+                    verify(&mut session, &names, &slice).await
+                }
+                Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => {
+                    Err(self.not_offered(call.action))
+                }
+            }
+        };
+        tokio::select! {
+            () = context.cancelled().cancelled() => Err(Fault::new(FaultKind::Cancelled, "cancelled")),
+            done = work => done,
+        }
     }
 
     async fn probe(
@@ -46,8 +200,56 @@ impl Connector for LdapConnector {
         _mark: Option<&Value>,
         _context: &dyn Context,
     ) -> Result<Probe, Fault> {
-        Err(self.not_offered(call.action))
+        let shard = self.shard(shard_of(call)?)?;
+        let scratch = self.scratch(shard, call.target_time);
+        match call.action {
+            Action::Recover => Ok(match scratch.manifest() {
+                Some(manifest) => Probe::AsItShouldBe(manifest.outcome),
+                None => Probe::NotYet,
+            }),
+            Action::Release => Ok(match scratch.folder.exists() {
+                true => Probe::NotYet,
+                false => Probe::AsItShouldBe(Outcome::default()),
+            }),
+            Action::Restore => self.probe_restore(call).await,
+            // Looking again is what verification is for.
+            Action::Verify => Ok(Probe::NotYet),
+            Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => {
+                Err(self.not_offered(call.action))
+            }
+        }
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        self.trees.lock().await.clear();
+    }
+
+    fn leaves(&self) -> Vec<PathBuf> {
+        let roots = self.config.shards.iter().map(|shard| {
+            let own = shard.scratch.as_ref();
+            own.unwrap_or(&self.config.scratch_root).clone()
+        });
+        roots.collect()
+    }
+}
+
+fn shard_of(call: &Call) -> Result<&ShardId, Fault> {
+    call.shard
+        .as_ref()
+        .ok_or_else(|| Fault::permanent(format!("task `{}` names no shard", call.task)))
+}
+
+fn site_of(call: &Call) -> Result<&CallSite, Fault> {
+    call.site
+        .as_ref()
+        .ok_or_else(|| Fault::permanent(format!("task `{}` names no site", call.task)))
+}
+
+/// Reading and parsing files, off the threads that wait for answers.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(Fault::permanent("reading a backup ended in a panic")))
 }

@@ -12,6 +12,10 @@ fn scopes() -> Vec<&'static str> {
     Scope::ALL.iter().map(|scope| scope.as_str()).collect()
 }
 
+fn existing_words() -> Vec<&'static str> {
+    vec!["refuse", "replace"]
+}
+
 fn conflict_words() -> Vec<&'static str> {
     vec!["refuse", "keep", "replace"]
 }
@@ -185,6 +189,12 @@ static RESTORE: Shape = Shape::new(
             "on_conflict",
             Kind::Word(conflict_words),
             "What to do where live rows of the site are in the way.",
+        )
+        .default("`refuse`"),
+        Field::optional(
+            "existing",
+            Kind::Word(existing_words),
+            "What to do where live entries of a directory are not as they were.",
         )
         .default("`refuse`"),
         Field::optional(

@@ -1,0 +1,11 @@
+//! The live end: what is there, and how it is brought to T.
+
+mod compare;
+mod connection;
+mod restore;
+mod verify;
+
+pub use compare::Present;
+pub use connection::{Live, Session};
+pub use restore::{Existing, restore};
+pub use verify::verify;

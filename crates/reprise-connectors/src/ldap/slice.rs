@@ -1,0 +1,125 @@
+//! A site's slice of the directory at T.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dn::DnKey;
+use super::entry::{Entry, Values};
+use super::names::{Names, Shared};
+use super::tree::Tree;
+
+pub struct Slice {
+    /// Of the site alone, parents first.
+    pub entries: Vec<Entry>,
+    pub memberships: Vec<Membership>,
+    pub shared: Vec<Entry>,
+}
+
+/// What a group outside of the subtree holds of the site.
+pub struct Membership {
+    /// The group with the site's members alone, to be made where it is gone.
+    pub group: Entry,
+    /// By attribute.
+    pub members: BTreeMap<String, Values>,
+}
+
+impl Slice {
+    pub fn of(tree: &Tree, names: &Names) -> Self {
+        let all = tree.entries();
+        let own = |entry: &&&Entry| entry.key().is_in(&names.base_key);
+        let entries: Vec<Entry> = all.iter().filter(own).map(|e| (*e).clone()).collect();
+        let shared = match &names.shared {
+            Some(rule) => shared(&all, rule, names),
+            None => Vec::new(),
+        };
+        let people = People::of(&all, &entries, &shared, names);
+        let groups = names.groups.as_deref().map(DnKey::of);
+        let memberships = all
+            .iter()
+            .filter(|entry| groups.as_ref().is_some_and(|top| entry.key().is_in(top)))
+            .filter(|entry| !entry.key().is_in(&names.base_key))
+            .filter_map(|group| membership(group, &people, names));
+        Self {
+            memberships: memberships.collect(),
+            entries,
+            shared,
+        }
+    }
+}
+
+/// Shared entries with the site's own value of the attribute that says whose
+/// they are; those of other sites are theirs to bring.
+fn shared(all: &[&Entry], rule: &Shared, names: &Names) -> Vec<Entry> {
+    let top = DnKey::of(&rule.base);
+    let ours = all.iter().filter(|entry| {
+        let key = entry.key();
+        key.is_in(&top) && !key.is_in(&names.base_key) && entry.has(&rule.attribute, &rule.value)
+    });
+    ours.map(|entry| (*entry).clone()).collect()
+}
+
+/// Whose memberships are the site's.
+struct People {
+    keys: BTreeSet<DnKey>,
+    /// Values of `uid` that nobody else has: `memberUid` holds nothing more.
+    uids: BTreeSet<String>,
+}
+
+impl People {
+    /// Shared entries count where no other site has them.
+    fn of(all: &[&Entry], entries: &[Entry], shared: &[Entry], names: &Names) -> Self {
+        let unshared = |entry: &&Entry| match &names.shared {
+            Some(rule) => entry.values(&rule.attribute).count() == 1,
+            None => false,
+        };
+        let ours: Vec<&Entry> = entries
+            .iter()
+            .chain(shared.iter().filter(unshared))
+            .collect();
+        let keys: BTreeSet<DnKey> = ours.iter().map(|entry| entry.key()).collect();
+        let mut alone: BTreeSet<String> = ours.iter().flat_map(|entry| uids(entry)).collect();
+        for entry in all.iter().filter(|entry| !keys.contains(&entry.key())) {
+            for uid in uids(entry) {
+                alone.remove(&uid);
+            }
+        }
+        Self { keys, uids: alone }
+    }
+
+    fn has(&self, attribute: &str, value: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(value) else {
+            return false;
+        };
+        match attribute {
+            "memberuid" => self.uids.contains(text),
+            _ => self.keys.contains(&DnKey::of(text)),
+        }
+    }
+}
+
+fn uids(entry: &Entry) -> Vec<String> {
+    let values = entry.values("uid");
+    values
+        .filter_map(|value| String::from_utf8(value.clone()).ok())
+        .collect()
+}
+
+fn membership(group: &Entry, people: &People, names: &Names) -> Option<Membership> {
+    let mut members = BTreeMap::new();
+    let mut alone = group.clone();
+    for attribute in &names.member {
+        let Some(values) = group.attributes.get(attribute) else {
+            continue;
+        };
+        let ours = values.iter().filter(|value| people.has(attribute, value));
+        let ours: Values = ours.cloned().collect();
+        alone.attributes.remove(attribute);
+        if !ours.is_empty() {
+            alone.attributes.insert(attribute.clone(), ours.clone());
+            members.insert(attribute.clone(), ours);
+        }
+    }
+    (!members.is_empty()).then_some(Membership {
+        group: alone,
+        members,
+    })
+}

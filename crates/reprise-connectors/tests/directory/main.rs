@@ -1,0 +1,3 @@
+//! The directory connector on a real server.
+
+mod slapd;
