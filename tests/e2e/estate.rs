@@ -91,16 +91,28 @@ impl Estate {
     }
 
     pub fn plan_with(&self, runbook: &Path) {
+        check(&mut self.planning(runbook));
+    }
+
+    /// Plans, and recovers every shard in advance.
+    pub fn recover_with(&self, runbook: &Path) {
+        check(self.planning(runbook).arg("--recover"));
+    }
+
+    fn planning(&self, runbook: &Path) -> Command {
         let sites = format!("@{}", self.path("lab/deleted.txt").display());
-        check(
-            self.reprise("plan")
-                .arg("-e")
-                .arg(self.path("lab/estate.yaml"))
-                .arg("-r")
-                .arg(runbook)
-                .args(["--at", &self.target_time(), "--sites", &sites, "-o"])
-                .arg(self.path("plan.json")),
-        );
+        let mut plan = self.reprise("plan");
+        plan.arg("-e")
+            .arg(self.path("lab/estate.yaml"))
+            .arg("-r")
+            .arg(runbook)
+            .args(["--at", &self.target_time(), "--sites", &sites, "-o"])
+            .arg(self.path("plan.json"));
+        plan
+    }
+
+    pub fn newest_run(&self) -> String {
+        journal::newest_run(&self.state()).to_string()
     }
 
     /// Starts the run, or resumes it where an earlier process has created it.

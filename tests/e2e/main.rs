@@ -2,6 +2,7 @@
 //! lab's own oracle as the judge; and requests that must be refused.
 
 mod binaries;
+mod consistency;
 mod estate;
 mod journal;
 mod killer;

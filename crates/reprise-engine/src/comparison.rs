@@ -210,6 +210,7 @@ impl<'a> Comparison<'a> {
                 Action::Verify
                 | Action::HttpCheck
                 | Action::TcpCheck
+                | Action::CheckConsistency
                 | Action::Release
                 | Action::Gate => false,
             }

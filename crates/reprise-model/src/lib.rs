@@ -7,6 +7,7 @@
 
 mod apps;
 mod command;
+mod consistency;
 mod digest;
 mod estate;
 mod event;
@@ -22,6 +23,7 @@ mod verdict;
 
 pub use apps::{Apps, AppsAt, Auth, CheckRequest, ListRequest, Request};
 pub use command::Command;
+pub use consistency::{ConsistencyEvidence, Moment, SlicePoint, skew_seconds};
 pub use digest::{Digest, DigestError};
 pub use estate::{
     Backup, Directory, Estate, Layer, Objectives, Shard, SharedUsers, SiteSource, Store, StoreKind,

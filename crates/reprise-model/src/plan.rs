@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::digest::Hasher;
 use crate::{
-    Action, Digest, Elapsed, Layer, Objectives, Pool, PoolName, Retry, Scope, ShardId, SiteId,
-    StepName, StoreId, StoreKind, TaskIx, TaskKey, Timestamp,
+    Action, Digest, Elapsed, Layer, Moment, Objectives, Pool, PoolName, Retry, Scope, ShardId,
+    SiteId, StepName, StoreId, StoreKind, TaskIx, TaskKey, Timestamp,
 };
 
 /// The newest plan format that this version reads and the one it writes.
@@ -205,6 +205,15 @@ impl Plan {
     pub fn shard_of(&self, task: TaskIx) -> Option<&PlannedShard> {
         let shard = self.tasks[task.get()].shard?;
         Some(&self.shards[shard as usize])
+    }
+
+    /// What the recovery points of this plan's slices are held against.
+    pub fn moment(&self) -> Moment {
+        Moment {
+            target_time: self.target_time,
+            incident_time: self.incident_time,
+            rpo: self.objectives.rpo,
+        }
     }
 
     /// The task's stable name.

@@ -97,10 +97,13 @@ pub enum Action {
     /// Open a connection, and compare what the other side says first.
     #[serde(rename = "tcp.check")]
     TcpCheck,
+    /// Hold the recovery points of all of a site's slices against the target time.
+    #[serde(rename = "check.consistency")]
+    CheckConsistency,
 }
 
 impl Action {
-    pub const ALL: [Action; 8] = [
+    pub const ALL: [Action; 9] = [
         Self::Recover,
         Self::Restore,
         Self::Verify,
@@ -109,6 +112,7 @@ impl Action {
         Self::Exec,
         Self::HttpCheck,
         Self::TcpCheck,
+        Self::CheckConsistency,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -121,6 +125,7 @@ impl Action {
             Self::Exec => "exec",
             Self::HttpCheck => "http.check",
             Self::TcpCheck => "tcp.check",
+            Self::CheckConsistency => "check.consistency",
         }
     }
 
@@ -128,7 +133,9 @@ impl Action {
     pub fn wants_store(self) -> bool {
         match self {
             Self::Recover | Self::Restore | Self::Verify | Self::Release => true,
-            Self::Gate | Self::Exec | Self::HttpCheck | Self::TcpCheck => false,
+            Self::Gate | Self::Exec | Self::HttpCheck | Self::TcpCheck | Self::CheckConsistency => {
+                false
+            }
         }
     }
 
@@ -142,7 +149,8 @@ impl Action {
             | Self::Release
             | Self::Exec
             | Self::HttpCheck
-            | Self::TcpCheck => true,
+            | Self::TcpCheck
+            | Self::CheckConsistency => true,
         }
     }
 
@@ -155,7 +163,11 @@ impl Action {
     /// validation, not a failed site.
     pub fn is_check(self) -> bool {
         match self {
-            Self::Verify | Self::HttpCheck | Self::TcpCheck | Self::Gate => true,
+            Self::Verify
+            | Self::HttpCheck
+            | Self::TcpCheck
+            | Self::CheckConsistency
+            | Self::Gate => true,
             Self::Recover | Self::Restore | Self::Release | Self::Exec => false,
         }
     }

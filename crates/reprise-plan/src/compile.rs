@@ -4,6 +4,7 @@ use reprise_model::{Elapsed, HaltLimit, PLAN_VERSION, Plan, PlannedSite, Planned
 
 use crate::blast::Counting;
 use crate::error::PlanErrors;
+use crate::handover;
 use crate::input::CompileInput;
 use crate::learn::{self, Sources};
 use crate::lint::{Warning, lint, lint_plan};
@@ -24,10 +25,12 @@ pub struct Compiled {
 
 /// Compiles one plan, or says everything that is in its way.
 pub fn compile(input: CompileInput<'_>) -> Result<Compiled, PlanErrors> {
-    let input = &input;
-    let runbook = input.runbook;
+    let written = input.runbook;
+    let graph = StepGraph::of(written);
+    PlanErrors::none_in(steps::mistakes(written, input.estate, &graph))?;
+    let runbook = &handover::with_consistency(written, &graph);
     let graph = StepGraph::of(runbook);
-    PlanErrors::none_in(steps::mistakes(runbook, input.estate, &graph))?;
+    let input = &CompileInput { runbook, ..input };
     let roster = Roster::of(&input.sites)?;
     let chosen = roster.select(&input.selection, &input.identified)?;
     let waves = wave::sizes(&runbook.waves, chosen.len());
@@ -79,7 +82,7 @@ pub fn compile(input: CompileInput<'_>) -> Result<Compiled, PlanErrors> {
     if let Some(lessons) = input.learned {
         learn::expect(&mut plan, lessons);
     }
-    let mut warnings = lint(runbook, input.estate);
+    let mut warnings = lint(written, input.estate);
     warnings.extend(lint_plan(&plan));
     Ok(Compiled {
         plan: plan.sealed(),

@@ -8,6 +8,7 @@ mod blast;
 mod compile;
 mod error;
 pub mod graph;
+mod handover;
 mod input;
 pub mod learn;
 mod lint;

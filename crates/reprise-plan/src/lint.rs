@@ -70,7 +70,7 @@ struct Looking<'a> {
 
 type Rule = fn(&Looking<'_>) -> Vec<Warning>;
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     recovery::restore_without_recover,
     recovery::verify_without_restore,
     recovery::restore_without_verify,
@@ -78,6 +78,7 @@ const RULES: [Rule; 11] = [
     recovery::release_too_early,
     checks::gate_holds_nothing,
     checks::handover_before_verify,
+    checks::consistency_added,
     checks::timeout_below_expectation,
     pools::pool_unused,
     pools::pool_above_slots,

@@ -1,6 +1,7 @@
 //! Tests of the crate as a whole, through its public functions.
 
 mod graphs;
+mod handover;
 mod large;
 mod linting;
 mod messages;

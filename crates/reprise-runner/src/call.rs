@@ -5,14 +5,21 @@ use std::sync::Arc;
 
 use reprise_model::{
     Action, AttemptEnd, AttemptId, Entry, Event, Fault, Plan, PlannedSite, RunId, SiteId, TaskIx,
+    Timestamp,
 };
 use reprise_ports::{Call, CallSite};
 use reprise_spec::{Scene, Template};
 use serde_json::{Map, Value};
 
-/// Outputs of finished tasks, kept for those that need them.
+use crate::points::Slices;
+
+/// What finished tasks said, kept for those that come after them.
 #[derive(Debug, Default)]
-pub(crate) struct Outputs(BTreeMap<TaskIx, Map<String, Value>>);
+pub(crate) struct Outputs {
+    values: BTreeMap<TaskIx, Map<String, Value>>,
+    /// Recovery points that were measured.
+    points: BTreeMap<TaskIx, Timestamp>,
+}
 
 impl Outputs {
     /// Takes in what an entry says about outputs; most say nothing.
@@ -20,10 +27,14 @@ impl Outputs {
         let Event::Ended { attempt, end, .. } = &entry.event else {
             return;
         };
-        if let AttemptEnd::Done(outcome) | AttemptEnd::Satisfied(outcome) = end
-            && !outcome.output.is_empty()
-        {
-            self.0.insert(attempt.task, outcome.output.clone());
+        let (AttemptEnd::Done(outcome) | AttemptEnd::Satisfied(outcome)) = end else {
+            return;
+        };
+        if !outcome.output.is_empty() {
+            self.values.insert(attempt.task, outcome.output.clone());
+        }
+        if let Some(measured) = &outcome.recovery_point {
+            self.points.insert(attempt.task, measured.point);
         }
     }
 }
@@ -32,14 +43,19 @@ impl Outputs {
     /// Another plan is in force: `before` holds for each of its tasks the one
     /// of the same key. What starts anew has not said anything yet.
     pub fn carry(&mut self, before: &[Option<TaskIx>], back: &[TaskIx]) {
-        let old = std::mem::take(&mut self.0);
+        let old = std::mem::take(self);
         for (at, before) in before.iter().enumerate() {
-            if let Some(output) = before.and_then(|before| old.get(&before)) {
-                self.0.insert(TaskIx::at(at), output.clone());
+            let Some(before) = before else { continue };
+            if let Some(output) = old.values.get(before) {
+                self.values.insert(TaskIx::at(at), output.clone());
+            }
+            if let Some(point) = old.points.get(before) {
+                self.points.insert(TaskIx::at(at), *point);
             }
         }
         for task in back {
-            self.0.remove(task);
+            self.values.remove(task);
+            self.points.remove(task);
         }
     }
 }
@@ -51,6 +67,7 @@ pub(crate) struct Common {
     companions: Vec<Arc<[SiteId]>>,
     /// Whether a step's options have anything to fill in.
     has_templates: Vec<bool>,
+    slices: Slices,
 }
 
 impl Common {
@@ -67,6 +84,7 @@ impl Common {
             has_templates: steps
                 .map(|step| step.with.values().any(may_be_template))
                 .collect(),
+            slices: Slices::of(plan),
         }
     }
 
@@ -171,9 +189,10 @@ pub(crate) fn call_of(
     let shard = plan.shard_of(task);
     let key = plan.key(task);
     let templates = common.has_templates[plan.tasks[task.get()].step as usize];
-    let with = match templates {
-        true => options_of(run, plan, task)?,
-        false => step.with.clone(),
+    let with = match (step.action, templates) {
+        (Action::CheckConsistency, _) => common.slices.given(plan, task, &outputs.points),
+        (_, true) => options_of(run, plan, task)?,
+        (_, false) => step.with.clone(),
     };
     let needs = plan.tasks[task.get()].needs.iter();
     Ok(Call {
@@ -193,7 +212,7 @@ pub(crate) fn call_of(
         with,
         outputs: needs
             .filter_map(|need| {
-                let output = outputs.0.get(need)?;
+                let output = outputs.values.get(need)?;
                 Some((plan.key(*need), output.clone()))
             })
             .collect(),
@@ -237,5 +256,19 @@ mod tests {
             json!({ "NAME": "$${TOKEN}", "KEY": "${TOKEN}" })
         );
         assert_eq!(call.site.unwrap().attributes["name"], "${TOKEN}");
+    }
+
+    #[test]
+    fn another_plan_finds_what_was_measured_and_not_what_is_done_again() {
+        let measured = |at: usize| (TaskIx::at(at), Timestamp::from_micros(at as i64));
+        let mut outputs = Outputs {
+            values: BTreeMap::new(),
+            points: BTreeMap::from([measured(0), measured(1), measured(2)]),
+        };
+        // Task 0 is gone, 1 comes first, 2 is done again.
+        let before = [Some(TaskIx::at(1)), None, Some(TaskIx::at(2))];
+        outputs.carry(&before, &[TaskIx::at(2)]);
+        let expect = BTreeMap::from([(TaskIx::at(0), Timestamp::from_micros(1))]);
+        assert_eq!(outputs.points, expect);
     }
 }

@@ -19,6 +19,7 @@ mod dispatch;
 mod durable;
 mod observer;
 mod past;
+mod points;
 mod run_id;
 mod succession;
 mod survey;

@@ -183,9 +183,11 @@ impl Connector for LdapConnector {
                     let (mut session, names, slice) = self.ends(call).await?;
                     verify(&mut session, &names, &slice).await
                 }
-                Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => {
-                    Err(self.not_offered(call.action))
-                }
+                Action::Gate
+                | Action::Exec
+                | Action::HttpCheck
+                | Action::TcpCheck
+                | Action::CheckConsistency => Err(self.not_offered(call.action)),
             }
         };
         tokio::select! {
@@ -214,9 +216,11 @@ impl Connector for LdapConnector {
             Action::Restore => self.probe_restore(call).await,
             // Looking again is what verification is for.
             Action::Verify => Ok(Probe::NotYet),
-            Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => {
-                Err(self.not_offered(call.action))
-            }
+            Action::Gate
+            | Action::Exec
+            | Action::HttpCheck
+            | Action::TcpCheck
+            | Action::CheckConsistency => Err(self.not_offered(call.action)),
         }
     }
 

@@ -207,9 +207,11 @@ impl Connector for PostgresConnector {
                 )
                 .await
             }
-            Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => {
-                Err(not_offered(call.action))
-            }
+            Action::Gate
+            | Action::Exec
+            | Action::HttpCheck
+            | Action::TcpCheck
+            | Action::CheckConsistency => Err(not_offered(call.action)),
         }
     }
 
@@ -226,9 +228,11 @@ impl Connector for PostgresConnector {
             Action::Restore => self.live(shard)?.probe_restore(mark).await,
             // Looking again is what verification is for.
             Action::Verify => Ok(Probe::NotYet),
-            Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => {
-                Err(not_offered(call.action))
-            }
+            Action::Gate
+            | Action::Exec
+            | Action::HttpCheck
+            | Action::TcpCheck
+            | Action::CheckConsistency => Err(not_offered(call.action)),
         }
     }
 

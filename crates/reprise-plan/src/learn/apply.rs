@@ -92,6 +92,7 @@ pub fn usual(action: Action) -> Elapsed {
         Action::Release => Duration::from_secs(5),
         Action::Exec => Duration::from_secs(30),
         Action::HttpCheck | Action::TcpCheck => Duration::from_secs(1),
+        Action::CheckConsistency => Duration::from_millis(10),
         Action::Gate => Duration::ZERO,
     })
 }

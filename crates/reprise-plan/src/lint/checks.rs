@@ -2,6 +2,8 @@
 
 use reprise_model::{Action, StepName, format_duration};
 
+use crate::handover;
+
 use super::{Looking, Severity, Warning};
 
 /// A gate that nothing needs is a hand-over when it waits for work, and
@@ -47,6 +49,27 @@ pub(super) fn handover_before_verify(looking: &Looking<'_>) -> Vec<Warning> {
         );
     }
     warnings
+}
+
+/// Nobody hands over what was not held against one moment: what the compiler
+/// adds for that is told.
+pub(super) fn consistency_added(looking: &Looking<'_>) -> Vec<Warning> {
+    let added = handover::missing(looking.runbook, &looking.graph).into_iter();
+    let hints = added.map(|added| {
+        let gates = added.gates.iter();
+        let gates: Vec<_> = gates
+            .map(|at| looking.runbook.steps[*at].name.as_str())
+            .collect();
+        let message = format!(
+            "step {} is added before gate {}: all stores of a site at one moment, before it is handed over",
+            added.step.name,
+            gates.join(", ")
+        );
+        Warning::new(Severity::Hint, "consistency-added", message)
+            .step(&added.step)
+            .hint("write a step with `action: check.consistency` to give it another name or pool")
+    });
+    hints.collect()
 }
 
 pub(super) fn timeout_below_expectation(looking: &Looking<'_>) -> Vec<Warning> {

@@ -18,7 +18,7 @@ fn edges_grow_with_tasks_and_not_with_their_square() {
         lines.push(format!("s{at} site restore issues <- s{}, s0", at - 1));
     }
     lines.push(format!("drop shard release issues <- s{STEPS}"));
-    lines.push("end run gate <- drop".to_owned());
+    lines.push("end run exec <- drop".to_owned());
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let plan = compiled(&runbook(&lines), rows, Selection::All)
         .unwrap()
@@ -26,7 +26,7 @@ fn edges_grow_with_tasks_and_not_with_their_square() {
     assert_eq!(plan.tasks.len(), 3 + SITES * STEPS + 3 + 1);
     let shape = Shape::of(&plan);
     // One edge for the first step, two for each later one, one for each site
-    // at the end, three into the gate.
+    // at the end, three into the end.
     assert_eq!(shape.edges(), SITES + 2 * SITES * (STEPS - 1) + SITES + 3);
 }
 

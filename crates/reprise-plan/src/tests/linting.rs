@@ -28,6 +28,8 @@ fn a_sound_runbook_is_told_only_what_it_leaves_out() {
     insta::assert_snapshot!(shown(&lint(&usual_runbook(), &estate())), @r"
     warning[store-not-restored] store media is not restored by this runbook
       hint: add a step with `action: restore`, `store: media`
+    hint[consistency-added] step consistency is added before gate handover: all stores of a site at one moment, before it is handed over
+      hint: write a step with `action: check.consistency` to give it another name or pool
     ");
 }
 
@@ -82,6 +84,8 @@ fn gates_pools_and_times() {
       hint: name it in the needs of the steps that it should hold back
     warning[handover-before-verify] gate handover hands over without waiting for whole
       hint: add whole to its needs
+    hint[consistency-added] step consistency is added before gate handover: all stores of a site at one moment, before it is handed over
+      hint: write a step with `action: check.consistency` to give it another name or pool
     warning[timeout-below-expectation] step recover is ended after 1m 00s and expected to take 10m 00s
       hint: raise its `timeout`, or lower `expect`
     warning[pool-unused] no step uses pool idle
@@ -121,6 +125,6 @@ fn steps_and_sites_without_a_task() {
         gold.unwrap()
             .warnings
             .iter()
-            .all(|w| w.code == "store-not-restored")
+            .all(|w| matches!(w.code, "store-not-restored" | "consistency-added"))
     );
 }

@@ -10,6 +10,7 @@ mod stores;
 mod totals;
 mod validations;
 
+pub use reprise_model::ConsistencyEvidence;
 use reprise_model::{
     Digest, Elapsed, Halt, RunId, ShardId, SiteId, StoreId, TaskKey, Timestamp, Verdict,
 };
@@ -19,7 +20,6 @@ use serde_json::Value;
 use crate::fold::{Fold, PlanInForce, RunState};
 
 pub(crate) use failures::gates as open_gates;
-pub use validations::ConsistencyEvidence;
 
 pub const REPORT_VERSION: u32 = 1;
 

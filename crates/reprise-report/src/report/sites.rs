@@ -34,7 +34,7 @@ fn report(fold: &Fold, site: usize, tasks: &[TaskIx], recover: &[Option<TaskIx>]
         wave: planned.wave,
         rta_seconds: recovery_seconds(fold, tasks).filter(|_| state.is_back()),
         rpa_seconds: worst_loss(&stores),
-        skew_seconds: validations::skew(&stores),
+        skew_seconds: stores::skew(&stores),
         verdict,
         stores,
         validations,

@@ -1,6 +1,6 @@
 //! One site's slice in one store: recovery point, volume, verdict.
 
-use reprise_model::{Action, Check, RecoveryPoint, TaskIx, TaskState, Timestamp, Verdict};
+use reprise_model::{Action, Check, RecoveryPoint, TaskIx, TaskState, Verdict};
 
 use super::StoreReport;
 use crate::fold::Fold;
@@ -27,6 +27,7 @@ pub(super) fn of_site(
     recover: &[Option<TaskIx>],
 ) -> Vec<StoreReport> {
     let plan = fold.plan();
+    let moment = plan.moment();
     let mut stores = Vec::new();
     for shard in &plan.sites[site].shards {
         let here = |task: &&TaskIx| plan.tasks[task.get()].shard == Some(*shard);
@@ -41,7 +42,7 @@ pub(super) fn of_site(
             store: planned.store.clone(),
             shard: planned.shard.clone(),
             recovery_point: point.map(|point| point.point),
-            rpa_seconds: point.map(|point| lost_seconds(fold, point.point)),
+            rpa_seconds: point.map(|point| moment.lost_seconds(point.point)),
             basis: point.map(|point| point.basis.clone()),
             rows: 0,
             bytes: 0,
@@ -76,27 +77,10 @@ fn recovery_point<'a>(
         .find_map(|task| fold.record(task).outcome.as_ref()?.recovery_point.as_ref())
 }
 
-/// What was lost: from the recovery point to the incident, else to the target time.
-pub(super) fn lost_seconds(fold: &Fold, point: Timestamp) -> f64 {
-    let plan = fold.plan();
-    plan.incident_time
-        .unwrap_or(plan.target_time)
-        .seconds_since(point)
-}
-
-/// A point after T, or further back than the objective allows, is a failure.
-pub(super) fn point_verdict(fold: &Fold, point: Option<Timestamp>) -> Verdict {
-    let Some(point) = point else {
-        return Verdict::Unknown;
-    };
-    let lost = lost_seconds(fold, point);
-    let too_old = |rpo: reprise_model::Elapsed| lost > rpo.0.as_secs_f64();
-    let objective = fold.plan().objectives.rpo;
-    if point > fold.plan().target_time || objective.is_some_and(too_old) {
-        Verdict::Fail
-    } else {
-        Verdict::Pass
-    }
+/// Seconds between the oldest and the newest recovery point.
+pub(super) fn skew(reports: &[StoreReport]) -> Option<f64> {
+    let points = reports.iter().filter_map(|report| report.recovery_point);
+    reprise_model::skew_seconds(points)
 }
 
 /// The worst of its recovery point and of what was checked. A slice that was
@@ -104,7 +88,7 @@ pub(super) fn point_verdict(fold: &Fold, point: Option<Timestamp>) -> Verdict {
 fn verdict(fold: &Fold, slice: &[TaskIx], recovered: bool, report: &StoreReport) -> Verdict {
     let mut verdicts = Vec::new();
     if recovered || report.recovery_point.is_some() {
-        verdicts.push(point_verdict(fold, report.recovery_point));
+        verdicts.push(fold.plan().moment().verdict(report.recovery_point));
     }
     let restores = slice
         .iter()

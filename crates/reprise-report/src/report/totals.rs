@@ -2,7 +2,7 @@
 
 use reprise_model::TaskState;
 
-use super::{SiteReport, SiteState, TaskCounts, Totals, validations};
+use super::{SiteReport, SiteState, TaskCounts, Totals, stores};
 use crate::fold::Fold;
 
 pub(super) fn over(fold: &Fold, sites: &[SiteReport]) -> Totals {
@@ -10,7 +10,7 @@ pub(super) fn over(fold: &Fold, sites: &[SiteReport]) -> Totals {
         sites: u32::try_from(sites.len()).expect("a plan holds fewer than 2^32 sites"),
         rta_seconds: worst(sites.iter().map(|site| site.rta_seconds)),
         rpa_seconds: worst(sites.iter().map(|site| site.rpa_seconds)),
-        skew_seconds: validations::skew(&all_stores(sites)),
+        skew_seconds: stores::skew(&all_stores(sites)),
         tasks: TaskCounts::of(fold),
         ..Totals::default()
     };

@@ -1,25 +1,11 @@
 //! Every check of a site with its evidence, the consistency of its stores,
 //! and the answers of people.
 
-use reprise_model::{Action, Check, Elapsed, FaultKind, TaskIx, TaskState, Timestamp, Verdict};
-use serde::{Deserialize, Serialize};
+use reprise_model::{Action, Check, FaultKind, SlicePoint, TaskIx, TaskState, Verdict};
 use serde_json::{Value, json};
 
-use super::{StoreReport, Validation, stores};
+use super::{StoreReport, Validation};
 use crate::fold::Fold;
-
-/// What the verdict `consistency` looked at.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct ConsistencyEvidence {
-    pub target_time: Timestamp,
-    pub rpo: Option<Elapsed>,
-    /// Between the oldest and the newest store.
-    pub skew_seconds: Option<f64>,
-    /// Stores whose point is after T or older than the objective allows.
-    pub outside: Vec<String>,
-    /// Stores whose point nobody measured.
-    pub unmeasured: Vec<String>,
-}
 
 pub(super) fn of_site(fold: &Fold, tasks: &[TaskIx], stores: &[StoreReport]) -> Vec<Validation> {
     let mut validations: Vec<_> = tasks.iter().flat_map(|task| of_task(fold, *task)).collect();
@@ -34,12 +20,15 @@ fn of_task(fold: &Fold, task: TaskIx) -> Vec<Validation> {
     let checks = checks_of(fold, task);
     match action {
         Action::Gate => vec![gate(fold, task)],
-        Action::Verify | Action::HttpCheck | Action::TcpCheck if checks.is_empty() => {
+        Action::Verify | Action::HttpCheck | Action::TcpCheck | Action::CheckConsistency
+            if checks.is_empty() =>
+        {
             vec![unexplained(fold, task)]
         }
         Action::Verify
         | Action::HttpCheck
         | Action::TcpCheck
+        | Action::CheckConsistency
         | Action::Recover
         | Action::Restore
         | Action::Release
@@ -117,32 +106,16 @@ fn named(fold: &Fold, task: TaskIx, verdict: Verdict, evidence: Value) -> Valida
 
 /// One moment: every store's point measured, none after T, none too old.
 fn consistency(fold: &Fold, reports: &[StoreReport]) -> Validation {
-    let name = |report: &StoreReport| format!("{}@{}", report.store, report.shard);
-    let with = |verdict: Verdict| {
-        reports
-            .iter()
-            .filter(|report| stores::point_verdict(fold, report.recovery_point) == verdict)
-            .map(name)
-            .collect::<Vec<_>>()
-    };
-    let evidence = ConsistencyEvidence {
-        target_time: fold.plan().target_time,
-        rpo: fold.plan().objectives.rpo,
-        skew_seconds: skew(reports),
-        outside: with(Verdict::Fail),
-        unmeasured: with(Verdict::Unknown),
-    };
-    let points = reports.iter().map(|report| report.recovery_point);
+    let slices = reports.iter().map(|report| SlicePoint {
+        store: report.store.clone(),
+        shard: report.shard.clone(),
+        point: report.recovery_point,
+    });
+    let (verdict, evidence) = fold.plan().moment().judge(&slices.collect::<Vec<_>>());
     Validation {
         name: "consistency".to_owned(),
         task: None,
-        verdict: Verdict::over(points.map(|point| stores::point_verdict(fold, point))),
+        verdict,
         evidence: serde_json::to_value(evidence).expect("evidence is plain data"),
     }
-}
-
-/// Seconds between the oldest and the newest recovery point.
-pub(super) fn skew(reports: &[StoreReport]) -> Option<f64> {
-    let points = || reports.iter().filter_map(|report| report.recovery_point);
-    Some(points().max()?.seconds_since(points().min()?))
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reprise_connectors::generic::{ExecConnector, HttpConnector, Resolver};
+use reprise_connectors::generic::{ConsistencyConnector, ExecConnector, HttpConnector, Resolver};
 use reprise_model::{Action, Estate, Fault, Shard, Store, StoreId, StoreKind, Text};
 use reprise_ports::{Call, Connector, Inspect, Inspection};
 use reprise_spec::{Environment, MissingVariable, live_place};
@@ -84,6 +84,7 @@ pub struct World {
     stores: BTreeMap<StoreId, Arc<dyn Connector>>,
     exec: Arc<dyn Connector>,
     http: Arc<dyn Connector>,
+    consistency: Arc<dyn Connector>,
 }
 
 impl World {
@@ -134,7 +135,12 @@ impl World {
         exec: Arc<dyn Connector>,
         http: Arc<dyn Connector>,
     ) -> Self {
-        Self { stores, exec, http }
+        Self {
+            stores,
+            exec,
+            http,
+            consistency: Arc::new(ConsistencyConnector),
+        }
     }
 
     /// The connector that performs a call.
@@ -142,6 +148,7 @@ impl World {
         let connector = match call.action {
             Action::Exec => self.exec.clone(),
             Action::HttpCheck | Action::TcpCheck => self.http.clone(),
+            Action::CheckConsistency => self.consistency.clone(),
             Action::Recover | Action::Restore | Action::Verify | Action::Release => {
                 let store = call
                     .store

@@ -1,5 +1,6 @@
 //! The coordinator over scripted connectors and a journal in memory.
 
+mod consistency;
 mod failing;
 
 use std::collections::BTreeMap;
@@ -10,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reprise_journal::MemoryJournal;
 use reprise_model::{
-    Action, AttemptEnd, Command, Elapsed, Entry, Event, Fault, Outcome, Plan, RunEnd, RunId, Seq,
-    StoreId, TaskIx, TaskKey, Timestamp,
+    Action, AttemptEnd, Command, Elapsed, Entry, Event, Fault, Outcome, Plan, RecoveryPoint,
+    RunEnd, RunId, Seq, StoreId, TaskIx, TaskKey, Timestamp,
 };
 use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Journal, NewRun, Probe};
 use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, Silent, World, execute};
@@ -25,6 +26,8 @@ use serde_json::{Value, json};
 struct Scripted {
     performed: Mutex<BTreeMap<TaskKey, u32>>,
     fails: Mutex<BTreeMap<String, Vec<Fault>>>,
+    /// Seconds before the target time at which a shard was recovered.
+    early: Mutex<BTreeMap<String, i64>>,
     /// Restores hang after their mark, until interrupted.
     hang_after_mark: AtomicBool,
 }
@@ -68,7 +71,18 @@ impl Connector for Scripted {
             .unwrap()
             .entry(call.task.clone())
             .or_default() += 1;
-        Ok(Outcome::default())
+        let mut outcome = Outcome::default();
+        if let (Action::Recover, Some(shard)) = (call.action, &call.shard) {
+            let early = self.early.lock().unwrap();
+            let early = early.get(shard.as_str()).copied().unwrap_or_default();
+            outcome.recovery_point = Some(RecoveryPoint {
+                point: Timestamp::from_micros(call.target_time.as_micros() - early * 1_000_000),
+                last_before: None,
+                first_after: None,
+                basis: "scripted".to_owned(),
+            });
+        }
+        Ok(outcome)
     }
 
     async fn probe(
@@ -113,6 +127,10 @@ impl Stage {
         };
         let plan = plan(sample);
         let plan = Arc::new(quick(plan, timeout));
+        Self::with_plan(plan).await
+    }
+
+    async fn with_plan(plan: Arc<Plan>) -> Self {
         let run = RunId::new("run-1");
         let journal = Arc::new(MemoryJournal::default());
         let new = NewRun {

@@ -46,7 +46,8 @@ fn check_step(step: &Step, estate: &Estate, node: Option<&Node>, report: &Report
         | Action::Gate
         | Action::Exec
         | Action::HttpCheck
-        | Action::TcpCheck => false,
+        | Action::TcpCheck
+        | Action::CheckConsistency => false,
     };
     if by_site && store.tenant.is_none() {
         let action = step.action.as_str();

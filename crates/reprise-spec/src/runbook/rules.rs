@@ -38,7 +38,7 @@ fn action_of(step: &Node) -> Option<Action> {
 fn scopes_of(action: Action) -> &'static [Scope] {
     match action {
         Action::Recover | Action::Release => &[Scope::Shard],
-        Action::Restore | Action::Verify => &[Scope::Site],
+        Action::Restore | Action::Verify | Action::CheckConsistency => &[Scope::Site],
         Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => &Scope::ALL,
     }
 }

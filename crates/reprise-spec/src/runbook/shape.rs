@@ -179,6 +179,7 @@ static BY_ACTION: Cases = Cases {
                 "Options of `tcp.check`.",
             )],
         ),
+        ("check.consistency", &[]),
     ],
 };
 
