@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Throws bytes at every door for FUZZ_SECONDS each (60), or at those that are
 # named: scripts/fuzz.sh [TARGET...]. What is learned is kept in the target
-# folder, so that the next run starts from there.
+# folder, so that the next run starts from there. FUZZ_SEED makes the same
+# choices again, as far as the time goes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,7 +32,7 @@ export RUSTFLAGS="--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
  -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 "$cargo" build -q -p reprise-fuzz --features libfuzzer --profile fuzz --target "$triple"
 
-export FUZZ_SECONDS="$seconds" FUZZ_BUILT="$built" FUZZ_BINARY="$built/$triple/fuzz/reprise-fuzz"
+export FUZZ_SEED="${FUZZ_SEED:-0}" FUZZ_SECONDS="$seconds" FUZZ_BUILT="$built" FUZZ_BINARY="$built/$triple/fuzz/reprise-fuzz"
 one() {
   local name=$1 seeds=("fuzz/corpus/$1")
   case $name in
@@ -42,7 +43,7 @@ one() {
   local learned="$FUZZ_BUILT/fuzz-learned/$name" found="$FUZZ_BUILT/fuzz-findings/$name"
   local log="$FUZZ_BUILT/fuzz-$name.log"
   mkdir -p "$learned" "$found"
-  if REPRISE_FUZZ=$name "$FUZZ_BINARY" -max_total_time="$FUZZ_SECONDS" -max_len=4096 -timeout=10 \
+  if REPRISE_FUZZ=$name "$FUZZ_BINARY" -seed="$FUZZ_SEED" -max_total_time="$FUZZ_SECONDS" -max_len=4096 -timeout=10 \
     -rss_limit_mb=1024 -malloc_limit_mb=512 -dict=fuzz/words.dict -artifact_prefix="$found/" \
     "$learned" "${seeds[@]}" >"$log" 2>&1; then
     printf 'fuzz: %-8s %s\n' "$name" "$(grep '^Done' "$log" | tail -n 1)"
