@@ -4,12 +4,13 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reprise_ports::JournalError;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection, SqlitePool, query_as, query_scalar};
+use tokio::time::sleep;
 
 use super::fault;
 use crate::schema::{self, Applied, Standing};
@@ -19,6 +20,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// How long a statement waits for another process that is writing. A commit
 /// takes milliseconds; after this long the other one hangs.
 const BUSY: Duration = Duration::from_secs(10);
+/// Between two tries to open a file that another is opening.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 /// Readers beside the one writer: status, report and the inbox.
 const READERS: u32 = 4;
 /// 4096-byte pages in the WAL before it is moved into the file (16 MiB):
@@ -60,14 +63,23 @@ impl Identity {
     }
 }
 
+/// Waits for others that open the file: the switch to the WAL and the check
+/// of it ask for the whole file and, unlike a statement, do not wait for it
+/// themselves.
 pub(super) async fn writer(path: &Path, place: &str) -> Result<SqliteConnection, JournalError> {
     let options = options(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    let mut connection = SqliteConnection::connect_with(&options)
-        .await
-        .map_err(|error| fault::of_sqlx(place, &error))?;
+    let patience = Instant::now() + BUSY;
+    let mut connection = loop {
+        match SqliteConnection::connect_with(&options).await {
+            Err(error) if fault::is_busy(&error) && Instant::now() < patience => {
+                sleep(BETWEEN_TRIES).await;
+            }
+            tried => break tried.map_err(|error| fault::of_sqlx(place, &error))?,
+        }
+    };
     migrate(&mut connection, place).await?;
     Ok(connection)
 }

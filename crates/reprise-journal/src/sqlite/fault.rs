@@ -25,6 +25,11 @@ fn primary(error: &sqlx::Error) -> Option<u32> {
     Some(code.parse::<u32>().ok()? & 0xff)
 }
 
+/// Another process or connection holds what was asked for.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    primary(error) == Some(code::BUSY)
+}
+
 /// What is stored can no longer be read, and trying again will not help.
 pub(super) fn is_damage(error: &sqlx::Error) -> bool {
     matches!(primary(error), Some(code::CORRUPT | code::NOTADB))

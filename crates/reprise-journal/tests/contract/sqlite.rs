@@ -427,16 +427,20 @@ async fn only_a_breaking_future_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_may_create_the_file_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("journal.db").display().to_string();
-    let opening: Vec<_> = (0..8)
-        .map(|_| {
-            let path = path.clone();
-            tokio::spawn(async move { reprise_journal::open(&path).await.map(drop) })
-        })
-        .collect();
-    for one in opening {
-        one.await.unwrap().unwrap();
+    // The moment in which one switches the file to the WAL while another reads
+    // it is short: each new file is one more chance to hit it.
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db").display().to_string();
+        let opening: Vec<_> = (0..8)
+            .map(|_| {
+                let path = path.clone();
+                tokio::spawn(async move { reprise_journal::open(&path).await.map(drop) })
+            })
+            .collect();
+        for one in opening {
+            one.await.unwrap().unwrap();
+        }
     }
 }
 
