@@ -234,6 +234,15 @@ impl Fold {
     ) -> Result<(), FoldError> {
         let task = attempt.task;
         self.expect(task, event, &[TaskState::Queued, TaskState::Indeterminate])?;
+        if self.flights.contains(task) {
+            // A probe under way leaves the state as it was.
+            let state = self.state(task);
+            return Err(FoldError::Illegal {
+                event,
+                task: self.topology.plan.key(task),
+                state,
+            });
+        }
         let slot = self.ledger.slot_mut(task);
         slot.attempt = slot.attempt.max(attempt.number);
         self.flights.insert(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reprise_engine::{Effect, Engine, Input, Options};
+use reprise_engine::{Effect, Engine, Fold, FoldError, Input, Options};
 use reprise_model::{
     AttemptEnd, AttemptId, Command, Elapsed, Entry, Epoch, Event, Fault, Outcome, Owner, Plan,
     Plans, TaskIx, TaskState, Timestamp,
@@ -399,5 +399,44 @@ fn a_run_is_followed_on_from_its_journal_also_after_a_new_plan() {
         let result = Ok(Outcome::default());
         followed.handle(Input::Finished { attempt, result }, now);
         assert_eq!(followed.fold().state(attempt.task), TaskState::Done);
+    }
+}
+
+/// A journal that says so is damaged: a probe that is under way holds the
+/// task's slot, and its answer decides.
+#[test]
+fn no_attempt_begins_while_a_probe_is_under_way() {
+    let plan = Arc::new(plan(Sample {
+        sites: 1,
+        shards: 1,
+        waves: 1,
+        gates: false,
+        halt_above: None,
+    }));
+    let mut fold = Fold::new(plan.clone());
+    let queued = plan.ixs().find(|it| fold.state(*it) == TaskState::Queued);
+    let task = queued.expect("a recovery waits for nothing");
+    let attempt = |number| AttemptId { task, number };
+    let now = Timestamp::default();
+    fold.apply(
+        &Event::Probing {
+            attempt: attempt(1),
+        },
+        now,
+    )
+    .expect("it is queued");
+    for event in [
+        Event::Started {
+            attempt: attempt(2),
+        },
+        Event::Probing {
+            attempt: attempt(2),
+        },
+    ] {
+        let refused = fold.apply(&event, now);
+        assert!(
+            matches!(refused, Err(FoldError::Illegal { .. })),
+            "{refused:?}"
+        );
     }
 }
