@@ -41,6 +41,7 @@ system_packages() {
   # Only the tests of its backups need it; reprise itself does without.
   installed pgbackrest || apt_install pgbackrest || say "no pgbackrest here: its tests cannot run"
   # The tests of directories start it, privately; reprise itself does without.
+  { installed mariadb-server && installed mariadb-backup; } || apt_install mariadb-server mariadb-backup || say "no MariaDB here: its tests cannot run"
   { installed slapd && installed ldap-utils; } || apt_install slapd ldap-utils || say "no slapd here: its tests cannot run"
 }
 

@@ -21,6 +21,7 @@ leave_out() { # a program, and the module of the tests that need it
 leave_out pgbackrest pgbackrest
 leave_out slapd slapd
 leave_out ldapmodify slapd
+leave_out mariadb-backup mariadb
 nextest=()
 for one in "${filter[@]}"; do
   [ ${#nextest[@]} -eq 0 ] && nextest=(-E "$one") || nextest[1]+=" and $one"
@@ -30,4 +31,5 @@ done
 if "$cargo" nextest --version >/dev/null 2>&1; then
   exec "$cargo" nextest run --workspace "${nextest[@]}" "$@"
 fi
+[ ${#test[@]} -eq 0 ] || test=(-- "${test[@]}")
 exec "$cargo" test --workspace "$@" "${test[@]}"

@@ -4,5 +4,8 @@
 pub mod generic;
 pub mod http;
 pub mod ldap;
+pub mod mariadb;
 pub mod postgres;
 pub mod rows;
+
+mod shared;

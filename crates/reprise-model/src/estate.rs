@@ -86,17 +86,19 @@ impl Layer {
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     Postgres,
+    Mariadb,
     /// A vendor's API.
     Http,
     Ldap,
 }
 
 impl StoreKind {
-    pub const ALL: [StoreKind; 3] = [Self::Postgres, Self::Http, Self::Ldap];
+    pub const ALL: [StoreKind; 4] = [Self::Postgres, Self::Mariadb, Self::Http, Self::Ldap];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+            Self::Mariadb => "mariadb",
             Self::Http => "http",
             Self::Ldap => "ldap",
         }
@@ -195,6 +197,9 @@ pub enum Backup {
         stanza: String,
         config: Option<PathBuf>,
     },
+    /// A folder that `mariadb-backup` wrote, or a folder of several, and a
+    /// folder of binary logs.
+    MariaBackup { base: PathBuf, binlog: PathBuf },
     /// A folder of LDIF files by slapcat, and slapcat's LDIF of the change log
     /// (one file, or a folder of them).
     Slapcat {

@@ -20,4 +20,5 @@ pub use error::Error;
 pub use initdb::{Initdb, initdb};
 pub use installation::{Installation, SearchPath};
 pub use postmaster::Postmaster;
-pub use server::{Lifetime, Server, ServerConfig, Stop, Tcp};
+pub use server::{Lifetime, Server, ServerConfig, Stop, Tcp, private_folder};
+pub use spawn::attached;

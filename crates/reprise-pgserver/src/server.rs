@@ -104,7 +104,8 @@ impl Server {
         let log_start = log.metadata().map_or(0, |metadata| metadata.len());
         let command = command(config, &socket_dir, port, log)?;
         let spawned = match config.lifetime {
-            Lifetime::Attached => spawn::attached(command),
+            // A fast shutdown.
+            Lifetime::Attached => spawn::attached(command, Signal::INT),
             Lifetime::Detached => spawn::detached(command),
         };
         let child = spawned.map_err(Error::io("run", config.installation.bin()))?;
@@ -291,7 +292,7 @@ fn command(
 
 /// A folder that only the account (and root) can enter: whoever reaches the
 /// socket is let in without a password.
-fn private_folder(temp: &Path, account: &Account) -> Result<PathBuf, Error> {
+pub fn private_folder(temp: &Path, account: &Account) -> Result<PathBuf, Error> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     sweep(temp);
     loop {

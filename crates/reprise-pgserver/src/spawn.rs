@@ -19,14 +19,13 @@ struct Job {
 
 static SPAWNER: OnceLock<Sender<Job>> = OnceLock::new();
 
-/// Spawns a child that gets SIGINT, a fast shutdown for PostgreSQL, when this
-/// process dies.
-pub(crate) fn attached(mut command: Command) -> io::Result<Child> {
+/// Spawns a child that gets the signal `at_death` when this process dies.
+pub fn attached(mut command: Command, at_death: Signal) -> io::Result<Child> {
     let parent = getpid();
     // SAFETY: two system calls that are async-signal-safe, no allocation.
     unsafe {
         command.pre_exec(move || {
-            die_with_parent()?;
+            die_with_parent(at_death)?;
             // The parent may have died before the signal was asked for.
             match getppid() == Some(parent) {
                 true => Ok(()),
@@ -70,13 +69,13 @@ fn start_spawner() -> Sender<Job> {
 }
 
 #[cfg(target_os = "linux")]
-fn die_with_parent() -> io::Result<()> {
+fn die_with_parent(signal: Signal) -> io::Result<()> {
     Ok(rustix::process::set_parent_process_death_signal(Some(
-        Signal::INT,
+        signal,
     ))?)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent() -> io::Result<()> {
+fn die_with_parent(_: Signal) -> io::Result<()> {
     Ok(())
 }

@@ -42,7 +42,10 @@ pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connec
 fn paths(backup: Option<&Backup>) -> (&Path, &Path) {
     match backup {
         Some(Backup::Slapcat { snapshots, changes }) => (snapshots, changes),
-        Some(Backup::BaseBackup { .. } | Backup::PgBackRest { .. }) | None => {
+        Some(
+            Backup::BaseBackup { .. } | Backup::PgBackRest { .. } | Backup::MariaBackup { .. },
+        )
+        | None => {
             unreachable!("the shape of `kind: ldap` knows no other backup")
         }
     }

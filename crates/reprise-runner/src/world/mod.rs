@@ -3,6 +3,7 @@
 
 mod http;
 mod ldap;
+mod mariadb;
 mod postgres;
 
 use std::collections::BTreeMap;
@@ -109,6 +110,7 @@ impl World {
             };
             let connector = match store.kind {
                 StoreKind::Postgres => postgres::open(store, &mut building),
+                StoreKind::Mariadb => mariadb::open(store, &mut building),
                 StoreKind::Http => http::open(store, &stores, &mut building)?,
                 StoreKind::Ldap => ldap::open(store, &mut building),
             };

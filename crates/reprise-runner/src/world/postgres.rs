@@ -51,6 +51,6 @@ fn absolute(backup: &Backup, building: &Building<'_>) -> Backup {
             stanza: stanza.clone(),
             config: config.as_ref().map(|path| building.path(path)),
         },
-        Backup::Slapcat { .. } => backup.clone(),
+        Backup::MariaBackup { .. } | Backup::Slapcat { .. } => backup.clone(),
     }
 }

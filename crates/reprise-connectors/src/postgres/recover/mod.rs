@@ -14,7 +14,7 @@ mod build;
 mod catalogue;
 mod conf;
 mod control;
-mod copy;
+
 mod evidence;
 mod fault;
 mod folder;
@@ -44,6 +44,7 @@ use self::folder::{Folder, read_marker};
 use self::scratch::{Scratch, recover_first};
 use self::source::Source;
 use super::{PostgresConfig, PostgresShard};
+use crate::shared::copy;
 
 /// One shard at one moment; the lock inside is held while it is brought up.
 type Slot = Arc<tokio::sync::Mutex<Option<Scratch>>>;

@@ -93,6 +93,10 @@ impl Source {
                 stanza,
                 config: file,
             } => pgbackrest::find(config, stanza, file.as_deref(), target),
+            Backup::MariaBackup { .. } => Err(Obstacle {
+                check: "backup",
+                fault: Fault::permanent("a backup of MariaDB holds no PostgreSQL"),
+            }),
             Backup::Slapcat { .. } => Err(Obstacle {
                 check: "backup",
                 fault: Fault::permanent("a backup of a directory holds no PostgreSQL"),

@@ -3,6 +3,7 @@
 
 mod http;
 mod ldap;
+mod mariadb;
 mod postgres;
 
 use reprise_model::{Shard, StoreKind, Tenancy};
@@ -14,13 +15,14 @@ use crate::yaml::{Entry, Node};
 /// The kind's own keys of a store.
 pub(super) static FIELDS: [(&str, &[Field]); StoreKind::ALL.len()] = [
     ("postgres", &postgres::FIELDS),
+    ("mariadb", &mariadb::FIELDS),
     ("http", &http::FIELDS),
     ("ldap", &ldap::FIELDS),
 ];
 
 pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
     match kind {
-        StoreKind::Postgres => postgres::tenancy(node),
+        StoreKind::Postgres | StoreKind::Mariadb => postgres::tenancy(node),
         StoreKind::Http => http::tenancy(node),
         StoreKind::Ldap => ldap::tenancy(node),
     }
@@ -29,6 +31,7 @@ pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
 pub(super) fn shard(kind: StoreKind, entry: &Entry) -> Option<Shard> {
     match kind {
         StoreKind::Postgres => postgres::shard(entry),
+        StoreKind::Mariadb => mariadb::shard(entry),
         StoreKind::Http => http::shard(entry),
         StoreKind::Ldap => ldap::shard(entry),
     }
@@ -37,7 +40,7 @@ pub(super) fn shard(kind: StoreKind, entry: &Entry) -> Option<Shard> {
 /// What a kind's shape cannot tell of one of its stores.
 pub(super) fn check(kind: StoreKind, store: &Node, report: &Report) {
     match kind {
-        StoreKind::Postgres => {}
+        StoreKind::Postgres | StoreKind::Mariadb => {}
         StoreKind::Http => http::check(store, report),
         StoreKind::Ldap => ldap::check(store, report),
     }

@@ -33,7 +33,8 @@ fn backup_kinds() -> Vec<&'static str> {
     vec!["basebackup", "pgbackrest"]
 }
 
-static TENANT: Shape = Shape::new(
+/// The same for every store whose slices are rows.
+pub(super) static TENANT: Shape = Shape::new(
     "the tenant",
     &[
         Field::required("table", Kind::Text, "The root table: one row a site."),

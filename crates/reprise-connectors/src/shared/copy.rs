@@ -1,4 +1,4 @@
-//! Copies a base backup into scratch, fast, and never touches the backup.
+//! Copies a backup into scratch, fast, and never touches the backup.
 
 use std::fs;
 use std::io;
@@ -54,7 +54,16 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Lists a base backup, with its tablespaces put under `tablespaces`.
+    /// Lists a folder, all of it.
+    pub fn all(from: &Path, to: &Path) -> io::Result<Self> {
+        let mut inventory = Self::default();
+        inventory.folders.push(to.to_owned());
+        // No folder is its top: nothing has a meaning of its own.
+        inventory.walk(Path::new(""), from, to)?;
+        Ok(inventory)
+    }
+
+    /// Lists PostgreSQL's base backup, with its tablespaces put under `tablespaces`.
     pub fn of(base: &Path, data: &Path, tablespaces: &Path) -> io::Result<Self> {
         let mut inventory = Self::default();
         inventory.walk(base, base, data)?;

@@ -1,0 +1,426 @@
+//! One attempt at a recovery: copy, prepare, start, replay, prove, seal.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use reprise_model::{Fault, Outcome, RecoveryPoint, Timestamp, Volume};
+use reprise_pgserver::attached;
+use reprise_ports::{Context, Progress};
+use rustix::process::Signal;
+use secrecy::ExposeSecret;
+use serde_json::{Map, json};
+use sqlx::mysql::MySqlConnectOptions;
+
+use super::backup::{Source, domain, gtids};
+use super::cut::{Live, decide};
+use super::server::{Host, Server, log};
+use super::{Folder, Marker, Ready, Scratch, blocking, cancelled};
+use crate::mariadb::session::{Session, text};
+use crate::mariadb::{MariadbConfig, MariadbShard};
+use crate::shared::copy::{Inventory, Watch, check_space};
+use crate::shared::folder::State;
+
+const TICK: Duration = Duration::from_millis(20);
+/// The live server's word about the end of the log is worth a short wait.
+const ASK_AT_MOST: Duration = Duration::from_secs(5);
+
+pub struct Attempt<'a> {
+    pub config: &'a MariadbConfig,
+    pub shard: &'a MariadbShard,
+    pub target: Timestamp,
+    pub folder: Arc<Folder>,
+    pub context: &'a dyn Context,
+}
+
+/// Ended when it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+struct StopOnDrop(Arc<Watch>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Attempt<'_> {
+    pub async fn run(self, source: Source) -> Result<Scratch, Fault> {
+        let begin = Instant::now();
+        let (temp, path) = (&self.config.temp, self.config.path.clone());
+        let host = Host::new(&source.backup.folder, self.folder.path(), temp, path)?;
+        self.phase("copying the backup");
+        let bytes = self.copy(&source).await?;
+        let account = host.account.clone();
+        let data = self.folder.data();
+        blocking(move || {
+            let owned = account.own(&data);
+            owned.map_err(|error| Fault::refused(error.to_string()))
+        })
+        .await?;
+        self.phase("preparing the backup");
+        self.prepare(&host, &source).await?;
+        let copied = begin.elapsed();
+        let settings = source.backup.settings.clone();
+        let mut server = Server::start(&host, &self.folder.data(), &self.folder.log(), &settings)?;
+        server.accepting(self.context.cancelled()).await?;
+        self.phase("replaying the binary log");
+        if !source.cut.groups.is_empty() {
+            self.replay(&host, &source, &server).await?;
+        }
+        reached(&source, &server).await?;
+        let point = self.prove(&source).await?;
+        let database = self.database(&server).await?;
+        let outcome = outcome(
+            &source,
+            &self.folder,
+            point,
+            &database,
+            bytes,
+            copied,
+            begin.elapsed(),
+        );
+        let ready = Ready {
+            database,
+            settings,
+            outcome,
+        };
+        let mut marker = Marker::building(self.target, source.backup.id);
+        marker.state = State::Ready(Box::new(ready.clone()));
+        self.folder.write_marker(&marker)?;
+        Ok(Scratch {
+            server,
+            ready,
+            _folder: self.folder,
+        })
+    }
+
+    fn phase(&self, phase: &str) {
+        self.context.progress(Progress {
+            phase: Some(phase.to_owned()),
+            ..Progress::default()
+        });
+    }
+
+    /// Copies on threads of its own; the folder is marked as one in the making first.
+    async fn copy(&self, source: &Source) -> Result<u64, Fault> {
+        let watch = Arc::new(Watch::default());
+        let _guard = StopOnDrop(Arc::clone(&watch));
+        let (folder, from, watching) = (
+            Arc::clone(&self.folder),
+            source.backup.folder.clone(),
+            Arc::clone(&watch),
+        );
+        let marker = Marker::building(self.target, source.backup.id.clone());
+        let mut work = tokio::task::spawn_blocking(move || {
+            folder.wipe()?;
+            folder.write_marker(&marker)?;
+            let cannot = |error: std::io::Error| {
+                Fault::refused(format!("cannot copy {}: {error}", from.display()))
+            };
+            let inventory = Inventory::all(&from, &folder.data()).map_err(cannot)?;
+            check_space(folder.path(), inventory.bytes)?;
+            inventory.copy(&watching).map_err(cannot)?;
+            Ok(inventory.bytes)
+        });
+        tokio::select! {
+            done = &mut work => done
+                .map_err(|error| Fault::temporary(format!("the copy broke off: {error}")))?,
+            () = self.context.cancelled().cancelled() => {
+                watch.stop.store(true, Ordering::Relaxed);
+                let _ = work.await;
+                Err(cancelled())
+            }
+        }
+    }
+
+    async fn prepare(&self, host: &Host, source: &Source) -> Result<(), Fault> {
+        let mut command = host.command("mariadb-backup")?;
+        command
+            .arg("--prepare")
+            .arg(format!("--target-dir={}", self.folder.data().display()));
+        if let Some((_, size)) = source
+            .backup
+            .settings
+            .iter()
+            .find(|(key, _)| key == "innodb_page_size")
+        {
+            command.arg(format!("--innodb-page-size={size}"));
+        }
+        let errors = log(&self.folder.log())?;
+        command.stdout(Stdio::null()).stderr(errors);
+        let child = spawn(command, "mariadb-backup")?;
+        self.ended(child, "mariadb-backup --prepare").await
+    }
+
+    /// `mariadb-binlog | mariadb`, from the backup's place to the cut.
+    async fn replay(&self, host: &Host, source: &Source, server: &Server) -> Result<(), Fault> {
+        let files = source.files[..source.cut.files]
+            .iter()
+            .map(|file| &file.path);
+        let mut reader = host.command("mariadb-binlog")?;
+        reader
+            .arg(format!("--start-position={}", source.cut.from))
+            .arg(format!("--stop-position={}", source.cut.to))
+            .args(self.readable(host, files)?)
+            .stdout(Stdio::piped())
+            .stderr(log(&self.folder.log())?);
+        let mut reader = spawn(reader, "mariadb-binlog")?;
+        let pipe = reader.0.stdout.take().expect("its output is piped");
+        let mut writer = host.command("mariadb")?;
+        writer
+            .arg(format!("--socket={}", server.socket().display()))
+            .args([
+                "--user=reprise_scratch",
+                "--binary-mode",
+                "--max-allowed-packet=1G",
+                "--default-character-set=utf8mb4",
+            ])
+            .env("MYSQL_PWD", &server.password)
+            .stdin(Stdio::from(pipe))
+            .stdout(Stdio::null())
+            .stderr(log(&self.folder.log())?);
+        let writer = spawn(writer, "mariadb")?;
+        self.ended(writer, "mariadb").await?;
+        self.ended(reader, "mariadb-binlog").await
+    }
+
+    /// The logs where the account can read them: copies of those it cannot.
+    fn readable<'p>(
+        &self,
+        host: &Host,
+        files: impl Iterator<Item = &'p PathBuf>,
+    ) -> Result<Vec<PathBuf>, Fault> {
+        let own = self.folder.path().join("binlog");
+        let mut readable = Vec::new();
+        for file in files {
+            if host.account.can_read(file) {
+                readable.push(file.clone());
+                continue;
+            }
+            let cannot = |error: &dyn std::fmt::Display| {
+                Fault::refused(format!("cannot copy {}: {error}", file.display()))
+            };
+            fs::create_dir_all(&own).map_err(|error| cannot(&error))?;
+            let copy = own.join(file.file_name().unwrap_or_default());
+            fs::copy(file, &copy).map_err(|error| cannot(&error))?;
+            readable.push(copy);
+        }
+        if own.exists() {
+            let owned = host.account.own(&own);
+            owned.map_err(|error| Fault::refused(error.to_string()))?;
+        }
+        Ok(readable)
+    }
+
+    /// Waits for a program; dropped or cancelled, it is killed.
+    async fn ended(&self, mut program: Running, name: &str) -> Result<(), Fault> {
+        loop {
+            match program.0.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) => {
+                    let log = self.folder.log();
+                    return Err(Fault::permanent(format!("{name} failed ({status})"))
+                        .hint(format!("its messages are in {}", log.display())));
+                }
+                Ok(None) => {}
+                Err(error) => return Err(Fault::temporary(format!("{name} is lost: {error}"))),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                () = self.context.cancelled().cancelled() => return Err(cancelled()),
+            }
+        }
+    }
+
+    async fn prove(&self, source: &Source) -> Result<RecoveryPoint, Fault> {
+        let live = match source.cut.first_after {
+            Some(_) => Live::Unknown,
+            None => self.live(source).await,
+        };
+        decide(
+            &source.cut,
+            self.target,
+            live,
+            source.written(),
+            self.config.rpo,
+        )
+    }
+
+    /// Whether live has committed more than the log holds: the newest
+    /// transaction of each domain says so, and says too that it is that server.
+    async fn live(&self, source: &Source) -> Live {
+        let Some(url) = &self.shard.live else {
+            return Live::Unknown;
+        };
+        let asked = tokio::time::timeout(ASK_AT_MOST, async {
+            let options = MySqlConnectOptions::from_str(url.expose_secret()).ok()?;
+            let mut session = Session::open("live", &options).await.ok()?;
+            let newest = session
+                .value("asking for its log", "select @@gtid_binlog_pos")
+                .await;
+            session.close().await;
+            newest.ok().flatten()
+        });
+        match asked.await {
+            Ok(Some(theirs)) => compare(&gtids(&theirs), &source.newest()),
+            Ok(None) | Err(_) => Live::Unknown,
+        }
+    }
+
+    /// The database that holds the store: the one that the live URL names,
+    /// else the first that has the tenants' root table.
+    async fn database(&self, server: &Server) -> Result<String, Fault> {
+        let mut session = Session::open("scratch", &server.options()).await?;
+        let sql = "select schema_name from information_schema.schemata order by schema_name";
+        let all = session.rows("listing the databases", sql).await?;
+        let named = self.shard.live.as_ref().and_then(|url| {
+            let options = MySqlConnectOptions::from_str(url.expose_secret()).ok()?;
+            options.get_database().map(str::to_owned)
+        });
+        if let Some(named) = named {
+            let there = all.iter().any(|row| text(row, 0).as_ref() == Some(&named));
+            return match there {
+                true => Ok(named),
+                false => Err(Fault::refused(format!(
+                    "shard `{}` had no database `{named}` at {}",
+                    self.shard.id, self.target
+                ))),
+            };
+        }
+        let root = self
+            .config
+            .tenant
+            .as_ref()
+            .map(|tenant| tenant.table.as_str());
+        let root = crate::rows::Dialect::Mariadb.literal(root.unwrap_or_default());
+        let sql = format!(
+            "select table_schema from information_schema.tables where table_name = {root}
+               and table_schema not in ('mysql', 'sys', 'performance_schema', 'information_schema')
+             order by table_schema limit 1"
+        );
+        let found = session.value("looking for the database", sql).await?;
+        session.close().await;
+        found.ok_or_else(|| {
+            Fault::refused(format!(
+                "no database of shard `{}` has the root table",
+                self.shard.id
+            ))
+        })
+    }
+}
+
+fn spawn(command: Command, name: &str) -> Result<Running, Fault> {
+    attached(command, Signal::KILL)
+        .map(Running)
+        .map_err(|error| Fault::permanent(format!("cannot run {name}: {error}")))
+}
+
+/// Equal in every domain: quiet. Another newest transaction of a domain that
+/// both know, with a higher number: ahead.
+fn compare(theirs: &[String], ours: &[String]) -> Live {
+    let sequence = |gtid: &str| gtid.rsplit('-').next().and_then(|n| n.parse::<u64>().ok());
+    let mut live = Live::Quiet;
+    for gtid in theirs {
+        match ours.iter().find(|known| domain(known) == domain(gtid)) {
+            Some(known) if known == gtid => {}
+            Some(known) if sequence(gtid) > sequence(known) => live = Live::Ahead,
+            Some(_) | None => return Live::Unknown,
+        }
+    }
+    match ours.len() == theirs.len() {
+        true => live,
+        false => Live::Unknown,
+    }
+}
+
+/// The server itself says which transactions it has replayed.
+async fn reached(source: &Source, server: &Server) -> Result<(), Fault> {
+    let mut newest: Vec<String> = Vec::new();
+    for group in &source.cut.groups {
+        let gtid = group.gtid.to_string();
+        newest.retain(|known| domain(known) != domain(&gtid));
+        newest.push(gtid);
+    }
+    let mut session = Session::open("scratch", &server.options()).await?;
+    let found = session
+        .value("asking what it reached", "select @@gtid_binlog_pos")
+        .await?;
+    session.close().await;
+    let found = gtids(&found.unwrap_or_default());
+    match newest.iter().all(|gtid| found.contains(gtid)) {
+        true => Ok(()),
+        false => Err(Fault::permanent(format!(
+            "the replay should have reached {} and stands at {}",
+            newest.join(","),
+            found.join(",")
+        ))),
+    }
+}
+
+fn outcome(
+    source: &Source,
+    folder: &Folder,
+    point: RecoveryPoint,
+    database: &str,
+    bytes: u64,
+    copied: Duration,
+    all: Duration,
+) -> Outcome {
+    let cut = &source.cut;
+    let shown = |group: &Option<super::binlog::Group>| group.map(|group| group.gtid.to_string());
+    let mut output = Map::new();
+    output.insert("scratch".to_owned(), json!(folder.path()));
+    output.insert("backup".to_owned(), json!(source.backup.folder));
+    output.insert("database".to_owned(), json!(database));
+    output.insert("transactions_replayed".to_owned(), json!(cut.groups.len()));
+    output.insert("last_gtid".to_owned(), json!(shown(&cut.last_before)));
+    output.insert(
+        "first_gtid_after".to_owned(),
+        json!(shown(&cut.first_after)),
+    );
+    output.insert(
+        "seconds".to_owned(),
+        json!({ "copy": copied.as_secs_f64(), "replay": (all - copied).as_secs_f64() }),
+    );
+    Outcome {
+        output,
+        volume: Volume { rows: 0, bytes },
+        recovery_point: Some(point),
+        ..Outcome::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_is_quiet_only_where_every_domain_agrees() {
+        let check = |theirs: &str, ours: &str, expect: Live| {
+            assert_eq!(
+                compare(&gtids(theirs), &gtids(ours)),
+                expect,
+                "{theirs} {ours}"
+            );
+        };
+        check("0-1-9", "0-1-9", Live::Quiet);
+        check("0-1-9,1-1-4", "1-1-4,0-1-9", Live::Quiet);
+        check("0-1-10", "0-1-9", Live::Ahead);
+        check("0-1-8", "0-1-9", Live::Unknown);
+        check("0-2-9", "0-1-9", Live::Unknown);
+        check("0-1-10,5-1-1", "0-1-9", Live::Unknown);
+        check("", "0-1-9", Live::Unknown);
+    }
+}

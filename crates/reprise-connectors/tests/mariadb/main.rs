@@ -1,0 +1,3 @@
+//! The connector against a real MariaDB.
+
+mod mariadb;

@@ -1,0 +1,47 @@
+//! `kind: mariadb`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use reprise_connectors::mariadb::{MariadbConfig, MariadbConnector, MariadbShard};
+use reprise_model::{Backup, Store, Tenancy};
+use reprise_ports::Connector;
+
+use super::Building;
+
+pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connector> {
+    let shards = store.shards.iter().map(|shard| {
+        let (base, binlog) = paths(shard.backup.as_ref());
+        MariadbShard {
+            id: shard.id.clone(),
+            live: building.live(store, shard),
+            base: building.path(base),
+            binlog: building.path(binlog),
+            scratch: shard.scratch.as_ref().map(|path| building.path(path)),
+        }
+    });
+    let shards = shards.collect();
+    let options = building.options;
+    Arc::new(MariadbConnector::new(MariadbConfig {
+        store: store.id.clone(),
+        tenant: store.tenant.as_ref().and_then(|tenant| match tenant {
+            Tenancy::Rows(rows) => Some(rows.clone()),
+            Tenancy::Apps(_) | Tenancy::Directory(_) => None,
+        }),
+        shards,
+        scratch_root: options.scratch_root.clone(),
+        temp: options.temp.clone(),
+        path: options.path.clone(),
+        rpo: building.estate.objectives.rpo.map(|rpo| rpo.0),
+        live_connections: options.live_connections as usize,
+    }))
+}
+
+/// The estate's rules ask a shard for a backup of its store's own kind.
+fn paths(backup: Option<&Backup>) -> (&Path, &Path) {
+    match backup {
+        Some(Backup::MariaBackup { base, binlog }) => (base, binlog),
+        Some(Backup::BaseBackup { .. } | Backup::PgBackRest { .. } | Backup::Slapcat { .. })
+        | None => unreachable!("the shape of `kind: mariadb` knows no other backup"),
+    }
+}
