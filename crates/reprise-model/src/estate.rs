@@ -90,10 +90,18 @@ pub enum StoreKind {
     /// A vendor's API.
     Http,
     Ldap,
+    /// A bucket that keeps versions, of any S3 API.
+    S3,
 }
 
 impl StoreKind {
-    pub const ALL: [StoreKind; 4] = [Self::Postgres, Self::Mariadb, Self::Http, Self::Ldap];
+    pub const ALL: [StoreKind; 5] = [
+        Self::Postgres,
+        Self::Mariadb,
+        Self::Http,
+        Self::Ldap,
+        Self::S3,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,6 +109,7 @@ impl StoreKind {
             Self::Mariadb => "mariadb",
             Self::Http => "http",
             Self::Ldap => "ldap",
+            Self::S3 => "s3",
         }
     }
 }
@@ -130,6 +139,7 @@ pub enum Tenancy {
     Rows(Tenant),
     Apps(Box<Apps>),
     Directory(Directory),
+    Objects(Objects),
 }
 
 /// Which rows belong to a site: the root table and its key, and what the
@@ -173,6 +183,13 @@ pub struct SharedUsers {
     pub filter: String,
 }
 
+/// Which objects of a bucket belong to a site.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Objects {
+    /// Template over the site that yields the prefix of its keys.
+    pub prefix: String,
+}
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Shard {
     pub id: ShardId,
@@ -206,6 +223,8 @@ pub enum Backup {
         snapshots: PathBuf,
         changes: PathBuf,
     },
+    /// The bucket's own versions.
+    Versions,
 }
 
 /// Text that may hold `${NAME}` references and must be treated as a secret

@@ -10,7 +10,7 @@ use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Pro
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::live::{Existing, Live, Present, Session, restore, verify};
+use super::live::{Live, OnConflict, Present, Session, restore, verify};
 use super::names::Names;
 use super::recover::{Scratch, recover};
 use super::slice::Slice;
@@ -175,9 +175,9 @@ impl Connector for LdapConnector {
                 Action::Recover => self.recover(shard, call.target_time).await,
                 Action::Release => self.release(shard, call.target_time).await,
                 Action::Restore => {
-                    let existing = Existing::read(&call.with)?;
+                    let on_conflict = OnConflict::read(&call.with)?;
                     let (mut session, names, slice) = self.ends(call).await?;
-                    restore(&mut session, &names, &slice, existing, context).await
+                    restore(&mut session, &names, &slice, on_conflict, context).await
                 }
                 Action::Verify => {
                     let (mut session, names, slice) = self.ends(call).await?;

@@ -144,7 +144,7 @@ impl LdapConnector {
             0 => findings.ok("in-the-way", "no live entries of the sites"),
             count => {
                 let message = format!("{count} live entries of the sites are there");
-                let hint = "those that differ need `with: { existing: replace }`".to_owned();
+                let hint = "those that differ need `with: { on_conflict: replace }`".to_owned();
                 findings.add("in-the-way", Level::Warning, message, Some(hint));
             }
         }

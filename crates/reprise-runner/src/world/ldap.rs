@@ -27,7 +27,7 @@ pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connec
         shards: shards.collect(),
         tenant: match &store.tenant {
             Some(Tenancy::Directory(directory)) => Some(directory.clone()),
-            Some(Tenancy::Rows(_) | Tenancy::Apps(_)) | None => None,
+            _ => None,
         },
         render: Arc::new(move |text: &str, site: &CallSite| {
             let scene = Scene::new(&place).site(&site.id, &site.attributes);
@@ -42,11 +42,6 @@ pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connec
 fn paths(backup: Option<&Backup>) -> (&Path, &Path) {
     match backup {
         Some(Backup::Slapcat { snapshots, changes }) => (snapshots, changes),
-        Some(
-            Backup::BaseBackup { .. } | Backup::PgBackRest { .. } | Backup::MariaBackup { .. },
-        )
-        | None => {
-            unreachable!("the shape of `kind: ldap` knows no other backup")
-        }
+        _ => unreachable!("the shape of `kind: ldap` knows no other backup"),
     }
 }

@@ -24,10 +24,10 @@ pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connec
     let options = building.options;
     Arc::new(MariadbConnector::new(MariadbConfig {
         store: store.id.clone(),
-        tenant: store.tenant.as_ref().and_then(|tenant| match tenant {
-            Tenancy::Rows(rows) => Some(rows.clone()),
-            Tenancy::Apps(_) | Tenancy::Directory(_) => None,
-        }),
+        tenant: match &store.tenant {
+            Some(Tenancy::Rows(rows)) => Some(rows.clone()),
+            _ => None,
+        },
         shards,
         scratch_root: options.scratch_root.clone(),
         temp: options.temp.clone(),
@@ -41,7 +41,6 @@ pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connec
 fn paths(backup: Option<&Backup>) -> (&Path, &Path) {
     match backup {
         Some(Backup::MariaBackup { base, binlog }) => (base, binlog),
-        Some(Backup::BaseBackup { .. } | Backup::PgBackRest { .. } | Backup::Slapcat { .. })
-        | None => unreachable!("the shape of `kind: mariadb` knows no other backup"),
+        _ => unreachable!("the shape of `kind: mariadb` knows no other backup"),
     }
 }

@@ -5,6 +5,7 @@ mod http;
 mod ldap;
 mod mariadb;
 mod postgres;
+mod s3;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -113,6 +114,7 @@ impl World {
                 StoreKind::Mariadb => mariadb::open(store, &mut building),
                 StoreKind::Http => http::open(store, &stores, &mut building)?,
                 StoreKind::Ldap => ldap::open(store, &mut building),
+                StoreKind::S3 => s3::open(store, &mut building),
             };
             stores.insert(store.id.clone(), connector);
         }

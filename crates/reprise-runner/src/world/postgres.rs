@@ -23,10 +23,10 @@ pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connec
     let options = building.options;
     Arc::new(PostgresConnector::new(PostgresConfig {
         store: store.id.clone(),
-        tenant: store.tenant.as_ref().and_then(|tenant| match tenant {
-            Tenancy::Rows(rows) => Some(rows.clone()),
-            Tenancy::Apps(_) | Tenancy::Directory(_) => None,
-        }),
+        tenant: match &store.tenant {
+            Some(Tenancy::Rows(rows)) => Some(rows.clone()),
+            _ => None,
+        },
         shards,
         scratch_root: options.scratch_root.clone(),
         temp: options.temp.clone(),
@@ -51,6 +51,6 @@ fn absolute(backup: &Backup, building: &Building<'_>) -> Backup {
             stanza: stanza.clone(),
             config: config.as_ref().map(|path| building.path(path)),
         },
-        Backup::MariaBackup { .. } | Backup::Slapcat { .. } => backup.clone(),
+        other => other.clone(),
     }
 }

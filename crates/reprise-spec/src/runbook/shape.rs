@@ -12,12 +12,16 @@ fn scopes() -> Vec<&'static str> {
     Scope::ALL.iter().map(|scope| scope.as_str()).collect()
 }
 
-fn existing_words() -> Vec<&'static str> {
-    vec!["refuse", "replace"]
-}
-
 fn conflict_words() -> Vec<&'static str> {
     vec!["refuse", "keep", "replace"]
+}
+
+fn tie_words() -> Vec<&'static str> {
+    vec!["refuse", "include", "exclude"]
+}
+
+fn created_words() -> Vec<&'static str> {
+    vec!["keep", "remove"]
 }
 
 pub(crate) static RUNBOOK: Shape = Shape::new(
@@ -145,7 +149,13 @@ static BY_ACTION: Cases = Cases {
                 Field::optional("with", Kind::Shape(&RESTORE), "Options of `restore`."),
             ],
         ),
-        ("verify", &[STORE]),
+        (
+            "verify",
+            &[
+                STORE,
+                Field::optional("with", Kind::Shape(&VERIFY), "Options of `verify`."),
+            ],
+        ),
         ("release", &[STORE]),
         (
             "gate",
@@ -183,21 +193,53 @@ static BY_ACTION: Cases = Cases {
     ],
 };
 
+const ON_CONFLICT: Field = Field::optional(
+    "on_conflict",
+    Kind::Word(conflict_words),
+    "What to do where something of the site is live that is not as it was.",
+)
+.default("`refuse`");
+
+const TIES: Field = Field::optional(
+    "ties",
+    Kind::Word(tie_words),
+    "What to do with objects of the target time's own second, where times are whole seconds.",
+)
+.default("`refuse`");
+
+const CREATED_AFTER: Field = Field::optional(
+    "created_after",
+    Kind::Word(created_words),
+    "What to do with live objects and files that were not there at the target time.",
+)
+.default("`keep`");
+
+const CONCURRENT: Field = Field::optional(
+    "concurrent",
+    Kind::Count,
+    "Requests that one task has under way at a time.",
+)
+.default("the connector's");
+
+/// A verification must look as the restore before it wrote.
+static VERIFY: Shape = Shape::new(
+    "`with` of `verify`",
+    &[ON_CONFLICT, TIES, CREATED_AFTER, CONCURRENT],
+);
+
 static RESTORE: Shape = Shape::new(
     "`with` of `restore`",
     &[
+        ON_CONFLICT,
+        TIES,
+        CREATED_AFTER,
+        CONCURRENT,
         Field::optional(
-            "on_conflict",
-            Kind::Word(conflict_words),
-            "What to do where live rows of the site are in the way.",
+            "part_size",
+            Kind::Count,
+            "Objects above this many bytes are copied in parts of that size.",
         )
-        .default("`refuse`"),
-        Field::optional(
-            "existing",
-            Kind::Word(existing_words),
-            "What to do where live entries of a directory are not as they were.",
-        )
-        .default("`refuse`"),
+        .default("what S3 copies in one request, 5 GiB"),
         Field::optional(
             "lock_timeout",
             Kind::Duration,

@@ -7,5 +7,5 @@ mod verify;
 
 pub use compare::Present;
 pub use connection::{Live, Session};
-pub use restore::{Existing, restore};
+pub use restore::{OnConflict, restore};
 pub use verify::verify;

@@ -14,29 +14,29 @@ use crate::ldap::slice::Slice;
 
 /// What to do about live entries that are not as they were at T.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Existing {
+pub enum OnConflict {
     /// Stop, and say how many there are.
     Refuse,
     /// The slice of T wins.
     Replace,
 }
 
-impl Existing {
+impl OnConflict {
     pub fn read(with: &Map<String, Value>) -> Result<Self, Fault> {
-        let mut existing = Self::Refuse;
+        let mut on_conflict = Self::Refuse;
         for (key, value) in with {
-            existing = match (key.as_str(), value.as_str()) {
-                ("existing", Some("refuse")) => Self::Refuse,
-                ("existing", Some("replace")) => Self::Replace,
+            on_conflict = match (key.as_str(), value.as_str()) {
+                ("on_conflict", Some("refuse")) => Self::Refuse,
+                ("on_conflict", Some("replace")) => Self::Replace,
                 _ => {
                     let message = format!("`with: {key}: {value}` is no option of this step");
                     return Err(
-                        Fault::permanent(message).hint("it knows `existing`: refuse or replace")
+                        Fault::permanent(message).hint("it knows `on_conflict`: refuse or replace")
                     );
                 }
             };
         }
-        Ok(existing)
+        Ok(on_conflict)
     }
 }
 
@@ -67,7 +67,7 @@ pub async fn restore(
     session: &mut Session,
     names: &Names,
     slice: &Slice,
-    existing: Existing,
+    on_conflict: OnConflict,
     context: &dyn Context,
 ) -> Result<Outcome, Fault> {
     if slice.entries.is_empty() {
@@ -77,7 +77,7 @@ pub async fn restore(
     let present = Present::read(session, names, slice).await?;
     let (extra, differing) = (present.extra(slice), present.differing(slice));
     let in_the_way = extra.len() + differing.len();
-    if existing == Existing::Refuse && in_the_way > 0 {
+    if on_conflict == OnConflict::Refuse && in_the_way > 0 {
         let first = extra.first().map(|entry| &entry.dn);
         let first = first.or(differing.first().map(|(entry, _)| &entry.dn));
         return Err(Fault::refused(format!(
@@ -86,7 +86,7 @@ pub async fn restore(
             differing.len(),
             first.expect("there is one"),
         ))
-        .hint("`with: { existing: replace }` brings them to their state at the target time"));
+        .hint("`with: { on_conflict: replace }` brings them to their state at the target time"));
     }
     let mut restore = Restore {
         session,

@@ -93,13 +93,9 @@ impl Source {
                 stanza,
                 config: file,
             } => pgbackrest::find(config, stanza, file.as_deref(), target),
-            Backup::MariaBackup { .. } => Err(Obstacle {
+            _ => Err(Obstacle {
                 check: "backup",
-                fault: Fault::permanent("a backup of MariaDB holds no PostgreSQL"),
-            }),
-            Backup::Slapcat { .. } => Err(Obstacle {
-                check: "backup",
-                fault: Fault::permanent("a backup of a directory holds no PostgreSQL"),
+                fault: Fault::permanent("a backup of another kind of store holds no PostgreSQL"),
             }),
         }
     }

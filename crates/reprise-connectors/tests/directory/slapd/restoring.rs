@@ -182,7 +182,7 @@ async fn live_entries_in_the_way_are_counted_and_replaced_only_when_told() {
         fault.message
     );
     assert_eq!(server.dump(|_| true), before, "a refusal changed live");
-    let with = r#"{"existing": "replace"}"#;
+    let with = r#"{"on_conflict": "replace"}"#;
     let outcome = perform(&connector, Action::Restore, &target, with)
         .await
         .unwrap();

@@ -5,6 +5,7 @@ mod http;
 mod ldap;
 mod mariadb;
 mod postgres;
+mod s3;
 
 use reprise_model::{Shard, StoreKind, Tenancy};
 
@@ -18,6 +19,7 @@ pub(super) static FIELDS: [(&str, &[Field]); StoreKind::ALL.len()] = [
     ("mariadb", &mariadb::FIELDS),
     ("http", &http::FIELDS),
     ("ldap", &ldap::FIELDS),
+    ("s3", &s3::FIELDS),
 ];
 
 pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
@@ -25,6 +27,7 @@ pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
         StoreKind::Postgres | StoreKind::Mariadb => postgres::tenancy(node),
         StoreKind::Http => http::tenancy(node),
         StoreKind::Ldap => ldap::tenancy(node),
+        StoreKind::S3 => s3::tenancy(node),
     }
 }
 
@@ -34,6 +37,7 @@ pub(super) fn shard(kind: StoreKind, entry: &Entry) -> Option<Shard> {
         StoreKind::Mariadb => mariadb::shard(entry),
         StoreKind::Http => http::shard(entry),
         StoreKind::Ldap => ldap::shard(entry),
+        StoreKind::S3 => s3::shard(entry),
     }
 }
 
@@ -43,5 +47,6 @@ pub(super) fn check(kind: StoreKind, store: &Node, report: &Report) {
         StoreKind::Postgres | StoreKind::Mariadb => {}
         StoreKind::Http => http::check(store, report),
         StoreKind::Ldap => ldap::check(store, report),
+        StoreKind::S3 => s3::check(store, report),
     }
 }

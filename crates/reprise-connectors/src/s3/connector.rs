@@ -1,0 +1,204 @@
+//! The connector: hands each action to the part that does it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use reprise_model::{Action, Fault, Outcome, ShardId, Timestamp};
+use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Probe};
+use serde_json::Value;
+
+use super::S3Config;
+use super::address::Address;
+use super::client::Bucket;
+use super::options::Options;
+use super::slice::Slice;
+
+/// One store of kind `s3`.
+pub struct S3Connector {
+    pub(super) config: S3Config,
+    buckets: Mutex<BTreeMap<ShardId, Arc<Bucket>>>,
+}
+
+impl S3Connector {
+    pub fn new(config: S3Config) -> Self {
+        Self {
+            config,
+            buckets: Mutex::default(),
+        }
+    }
+
+    pub(super) fn bucket(&self, shard: &ShardId) -> Result<Arc<Bucket>, Fault> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get(shard) {
+            return Ok(Arc::clone(bucket));
+        }
+        let end = format!("{}/{shard} live", self.config.store);
+        let known = self.config.shard(shard);
+        let known = known.ok_or_else(|| Fault::permanent(format!("{end}: no such shard")))?;
+        let live = known
+            .live
+            .as_ref()
+            .ok_or_else(|| Fault::refused(format!("{end}: a drill has no way to this bucket")))?;
+        let address = Address::read(live).map_err(|fault| Fault {
+            message: format!("{end}: {}", fault.message),
+            ..fault
+        })?;
+        let bucket = Arc::new(Bucket::new(address, &end)?);
+        buckets.insert(shard.clone(), Arc::clone(&bucket));
+        Ok(bucket)
+    }
+
+    /// Where the manifests of a shard at T are.
+    pub(super) fn folder(&self, shard: &ShardId, target: Timestamp) -> PathBuf {
+        self.root(shard).join(target.compact())
+    }
+
+    fn root(&self, shard: &ShardId) -> PathBuf {
+        let own = self.config.shard(shard).and_then(|s| s.scratch.clone());
+        own.unwrap_or_else(|| {
+            let store = self.config.scratch_root.join(self.config.store.as_str());
+            store.join(shard.as_str())
+        })
+    }
+
+    /// The prefix of the site's keys. One that is empty or does not end with
+    /// `/` could begin a neighbour's.
+    fn prefix(&self, call: &Call) -> Result<String, Fault> {
+        let wrong = |what: String| Fault::permanent(format!("{}: {what}", self.config.store));
+        let site = call
+            .site
+            .as_ref()
+            .ok_or_else(|| wrong(format!("task `{}` names no site", call.task)))?;
+        let template = self.config.prefix.as_deref();
+        let template = template.ok_or_else(|| wrong("the store has no `tenant`".to_owned()))?;
+        let prefix = (self.config.render)(template, site).map_err(wrong)?;
+        // An id with a slash would stand in the folder of another site.
+        let own = prefix.ends_with('/') && prefix != "/" && !site.id.as_str().contains('/');
+        match own {
+            true => Ok(prefix),
+            false => Err(Fault::refused(format!(
+                "{}: the prefix `{prefix}` of site {} could begin another site's keys",
+                self.config.store, site.id
+            ))
+            .hint("let `tenant: { prefix: ... }` end with `/`; an id with `/` in it has no prefix of its own")),
+        }
+    }
+
+    fn slice<'a>(
+        &self,
+        bucket: &'a Bucket,
+        call: &'a Call,
+        context: &'a dyn Context,
+    ) -> Result<Slice<'a>, Fault> {
+        let site = call.site.as_ref().map(|site| &site.id);
+        let site = site.ok_or_else(|| Fault::permanent("the task names no site"))?;
+        Ok(Slice {
+            bucket,
+            site,
+            prefix: self.prefix(call)?,
+            target: call.target_time,
+            folder: self.folder(shard_of(call)?, call.target_time),
+            options: Options::read(&call.with)?,
+            context,
+        })
+    }
+
+    fn not_offered(&self, action: Action) -> Fault {
+        Fault::permanent(format!(
+            "store `{}` of kind `s3` does not offer `{}`",
+            self.config.store,
+            action.as_str()
+        ))
+    }
+}
+
+#[async_trait]
+impl Connector for S3Connector {
+    fn offers(&self) -> &'static [Action] {
+        &[
+            Action::Recover,
+            Action::Restore,
+            Action::Verify,
+            Action::Release,
+        ]
+    }
+
+    async fn inspect(&self, inspect: &Inspect) -> Inspection {
+        self.look(inspect).await
+    }
+
+    async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
+        let shard = shard_of(call)?;
+        match call.action {
+            Action::Recover => {
+                let bucket = self.bucket(shard)?;
+                super::recover::recover(&bucket, call.target_time, context.cancelled()).await
+            }
+            Action::Restore => {
+                let bucket = self.bucket(shard)?;
+                self.slice(&bucket, call, context)?.restore().await
+            }
+            Action::Verify => {
+                let bucket = self.bucket(shard)?;
+                self.slice(&bucket, call, context)?.verify().await
+            }
+            Action::Release => {
+                let folder = self.folder(shard, call.target_time);
+                match std::fs::remove_dir_all(&folder) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        Err(Fault::permanent(format!(
+                            "{}: cannot be removed: {error}",
+                            folder.display()
+                        )))
+                    }
+                    _ => Ok(Outcome::default()),
+                }
+            }
+            Action::Gate
+            | Action::Exec
+            | Action::HttpCheck
+            | Action::TcpCheck
+            | Action::CheckConsistency => Err(self.not_offered(call.action)),
+        }
+    }
+
+    async fn probe(
+        &self,
+        call: &Call,
+        _mark: Option<&Value>,
+        context: &dyn Context,
+    ) -> Result<Probe, Fault> {
+        let shard = shard_of(call)?;
+        match call.action {
+            Action::Restore => {
+                let bucket = self.bucket(shard)?;
+                self.slice(&bucket, call, context)?.probe_restore().await
+            }
+            // Cheap, and looking again is what they are for.
+            Action::Recover | Action::Verify | Action::Release => Ok(Probe::NotYet),
+            Action::Gate
+            | Action::Exec
+            | Action::HttpCheck
+            | Action::TcpCheck
+            | Action::CheckConsistency => Err(self.not_offered(call.action)),
+        }
+    }
+
+    async fn close(&self) {}
+
+    fn leaves(&self) -> Vec<PathBuf> {
+        let shards = self.config.shards.iter();
+        shards
+            .map(|shard| self.root(&shard.id))
+            .filter(|root| root.exists())
+            .collect()
+    }
+}
+
+fn shard_of(call: &Call) -> Result<&ShardId, Fault> {
+    call.shard
+        .as_ref()
+        .ok_or_else(|| Fault::permanent(format!("task `{}` names no shard", call.task)))
+}

@@ -1,0 +1,202 @@
+//! What a site's keys were at T: one file in scratch, made from a listing of
+//! the site's prefix and renamed into place when it is whole.
+//!
+//! It is made for each site, not for the bucket: a listing costs a request for
+//! every thousand versions, so that a batch of a few sites must not pay for
+//! the millions of keys of all others. Lost, it is made again: nothing that a
+//! restore does changes which version was current at T.
+
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use reprise_model::{Fault, RecoveryPoint, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::history::{self, Doubt, History, Ties, Version};
+
+const VERSION: u32 = 1;
+const SAMPLES: usize = 10;
+
+/// What a manifest was made for; one of anything else is never used.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Of {
+    pub version: u32,
+    pub place: String,
+    pub prefix: String,
+    pub target: Timestamp,
+    pub ties: Ties,
+}
+
+impl Of {
+    pub fn new(place: String, prefix: &str, target: Timestamp, ties: Ties) -> Self {
+        Self {
+            version: VERSION,
+            place,
+            prefix: prefix.to_owned(),
+            target,
+            ties,
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    pub key: String,
+    /// The version that was current at T; absent where the key was not there.
+    pub at: Option<Version>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+struct Head {
+    of: Of,
+    keys: usize,
+    point: RecoveryPoint,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Manifest {
+    pub of: Of,
+    pub point: RecoveryPoint,
+    pub entries: Vec<Entry>,
+}
+
+impl Manifest {
+    /// Decides for every key what was current; a doubt about any of them is a
+    /// refusal that names keys.
+    pub fn make(of: Of, histories: &[History], end: &str) -> Result<Self, Fault> {
+        let mut doubts: Vec<(&str, Doubt)> = Vec::new();
+        let mut entries = Vec::with_capacity(histories.len());
+        for history in histories {
+            match history::at(history, of.target, of.ties) {
+                Ok(at) => entries.push(Entry {
+                    key: history.key.clone(),
+                    at: at.cloned(),
+                }),
+                Err(doubt) => doubts.push((&history.key, doubt)),
+            }
+        }
+        if !doubts.is_empty() {
+            return Err(doubted(&doubts, &of, end));
+        }
+        let point = point(&of, histories);
+        Ok(Self { of, point, entries })
+    }
+
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        // Of its own process: two that make the same one do not mix.
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let mut file = BufWriter::new(std::fs::File::create(&temporary)?);
+        let head = Head {
+            of: self.of.clone(),
+            keys: self.entries.len(),
+            point: self.point.clone(),
+        };
+        serde_json::to_writer(&mut file, &head)?;
+        for entry in &self.entries {
+            file.write_all(b"\n")?;
+            serde_json::to_writer(&mut file, entry)?;
+        }
+        file.write_all(b"\n")?;
+        file.into_inner()
+            .map_err(|error| error.into_error())?
+            .sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        std::fs::File::open(folder)?.sync_all()
+    }
+
+    /// The manifest at `path`, if it is whole and was made for `of`.
+    pub fn read(path: &Path, of: &Of) -> Option<Self> {
+        let mut lines = BufReader::new(std::fs::File::open(path).ok()?).lines();
+        let head: Head = serde_json::from_str(&lines.next()?.ok()?).ok()?;
+        let entries = lines
+            .map(|line| serde_json::from_str(&line.ok()?).ok())
+            .collect::<Option<Vec<Entry>>>()?;
+        (head.of == *of && head.keys == entries.len()).then_some(Self {
+            of: head.of,
+            point: head.point,
+            entries,
+        })
+    }
+}
+
+/// The file of a prefix, whatever letters that has.
+pub fn path(folder: &Path, prefix: &str, ties: Ties) -> PathBuf {
+    let safe: String = prefix
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
+            other => format!("_{other:02x}"),
+        })
+        .collect();
+    let ties = json!(ties).as_str().unwrap_or_default().to_owned();
+    folder.join(format!("{safe}.{ties}.jsonl"))
+}
+
+fn point(of: &Of, histories: &[History]) -> RecoveryPoint {
+    let second = Timestamp::from_micros(of.target.as_micros().div_euclid(1_000_000) * 1_000_000);
+    let times = || {
+        histories
+            .iter()
+            .flat_map(|h| &h.versions)
+            .map(|v| v.modified)
+    };
+    let tied = times().any(|time| time == second);
+    let included = |time: &Timestamp| match of.ties {
+        Ties::Include => *time <= second,
+        Ties::Refuse | Ties::Exclude => *time < second,
+    };
+    let basis = match (tied, of.ties) {
+        (true, Ties::Include) => {
+            "versions of the bucket, times in whole seconds; those of T's own second were taken"
+        }
+        (true, Ties::Exclude) => {
+            "versions of the bucket, times in whole seconds; those of T's own second were left out"
+        }
+        (true, Ties::Refuse) => {
+            "versions of the bucket, times in whole seconds; T is the start of one"
+        }
+        _ => "versions of the bucket, times in whole seconds; none of T's own second",
+    };
+    RecoveryPoint {
+        // What was left out may have been made from this second's start on.
+        point: match (tied, of.ties) {
+            (true, Ties::Exclude) => second,
+            _ => of.target,
+        },
+        last_before: times().filter(included).max(),
+        first_after: times().filter(|time| !included(time)).min(),
+        basis: basis.to_owned(),
+    }
+}
+
+fn doubted(doubts: &[(&str, Doubt)], of: &Of, end: &str) -> Fault {
+    let samples: Vec<String> = doubts
+        .iter()
+        .take(SAMPLES)
+        .map(|(key, doubt)| format!("`{key}` ({})", words(*doubt)))
+        .collect();
+    let fault = Fault::refused(format!(
+        "{end}: what was current at {} cannot be told for {} keys below `{}`: {}",
+        of.target,
+        doubts.len(),
+        of.prefix,
+        samples.join(", ")
+    ));
+    match doubts.iter().all(|(_, doubt)| *doubt == Doubt::SameSecond) {
+        true => fault.hint(
+            "times of S3 are whole seconds: take a T of another second, or say `with: { ties: include }` or `exclude` in restore and verify",
+        ),
+        false => fault.hint("the bucket's history of these keys does not say it; bring them back by hand"),
+    }
+}
+
+fn words(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::SameSecond => "made in the second of T",
+        Doubt::Disorder => "order and times of its versions disagree",
+        Doubt::Overwritten => "written over without versions",
+    }
+}

@@ -1,0 +1,148 @@
+//! `recover` and `inspect`: whether the bucket's own versions reach back to T.
+//!
+//! Nothing is copied aside: the past is in the bucket. What each site's keys
+//! were at T is listed when the site is restored (see `manifest.rs`), which
+//! also measures that slice's recovery point.
+
+use std::time::Duration;
+
+use reprise_model::{Fault, Outcome, Timestamp};
+use reprise_ports::{Estimate, Finding, Inspect, Inspection, Level};
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Bucket, Request};
+use super::connector::S3Connector;
+use super::listing;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What was found out about the bucket: each a check with its words.
+pub async fn reaches(
+    bucket: &Bucket,
+    target: Option<Timestamp>,
+    cancelled: &CancellationToken,
+) -> Result<Vec<(&'static str, Level, String)>, Fault> {
+    let end = &bucket.end;
+    let state = listing::versioning(bucket, cancelled).await?;
+    let mut found = vec![match state.as_str() {
+        "Enabled" => (
+            "versioning",
+            Level::Ok,
+            format!(
+                "{end}: keeps versions; since when is not known, keys that say so are refused one by one"
+            ),
+        ),
+        other => (
+            "versioning",
+            Level::Error,
+            format!("{end}: does not keep versions ({other})"),
+        ),
+    }];
+    let Some(target) = target else {
+        return Ok(found);
+    };
+    let clock = clock(bucket, cancelled).await?;
+    if target.as_micros().div_euclid(1_000_000) >= clock.as_micros().div_euclid(1_000_000) {
+        let message =
+            format!("{end}: {target} has not passed yet, the server's clock is at {clock}");
+        found.push(("backup-reaches", Level::Error, message));
+        return Ok(found);
+    }
+    found.push(match listing::dropped_after(bucket, cancelled).await {
+        Ok(Some(days)) => {
+            let kept = u32::try_from(days).map_or(Duration::MAX, |days| DAY.saturating_mul(days));
+            let since = clock.saturating_sub(kept);
+            let level = if target < since {
+                Level::Error
+            } else {
+                Level::Ok
+            };
+            let message =
+                format!("{end}: drops versions after {days} days, so it reaches back to {since}");
+            ("backup-reaches", level, message)
+        }
+        Ok(None) => (
+            "backup-reaches",
+            Level::Ok,
+            format!("{end}: no rule drops versions"),
+        ),
+        Err(fault) => (
+            "backup-reaches",
+            Level::Unknown,
+            format!(
+                "{end}: whether a rule drops versions could not be read: {}",
+                fault.message
+            ),
+        ),
+    });
+    Ok(found)
+}
+
+/// The server's clock, by which versions have their times.
+async fn clock(bucket: &Bucket, cancelled: &CancellationToken) -> Result<Timestamp, Fault> {
+    let request = Request {
+        query: vec![("versioning", "")],
+        ..Request::default()
+    };
+    let answer = bucket.expect(&request, cancelled).await?;
+    let date = answer.header("date");
+    date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
+        .map(|date| Timestamp::from_micros(date.timestamp().as_microsecond()))
+        .ok_or_else(|| {
+            Fault::permanent(format!("{}: the server does not tell its time", bucket.end))
+        })
+}
+
+pub async fn recover(
+    bucket: &Bucket,
+    target: Timestamp,
+    cancelled: &CancellationToken,
+) -> Result<Outcome, Fault> {
+    let found = reaches(bucket, Some(target), cancelled).await?;
+    match found
+        .into_iter()
+        .find(|(_, level, _)| *level == Level::Error)
+    {
+        Some((_, _, message)) => Err(Fault::refused(message)),
+        // The point is measured by each site's restore, from its own listing.
+        None => Ok(Outcome::default()),
+    }
+}
+
+impl S3Connector {
+    pub(super) async fn look(&self, inspect: &Inspect) -> Inspection {
+        let finding = |check: &str, level, message, hint| Finding {
+            check: check.to_owned(),
+            level,
+            store: self.config.store.clone(),
+            shard: inspect.shard.clone(),
+            message,
+            hint,
+        };
+        let cancelled = CancellationToken::new();
+        let looked = async {
+            let bucket = self.bucket(&inspect.shard)?;
+            reaches(&bucket, inspect.target_time, &cancelled).await
+        };
+        let mut findings = match looked.await {
+            Ok(found) => {
+                let found = found.into_iter();
+                found
+                    .map(|(check, level, message)| finding(check, level, message, None))
+                    .collect()
+            }
+            Err(fault) => vec![finding(
+                "connection",
+                Level::Error,
+                fault.message,
+                fault.hint,
+            )],
+        };
+        let space = "S3 tells nobody how much space is left".to_owned();
+        findings.push(finding("space", Level::Unknown, space, None));
+        Inspection {
+            findings,
+            estimate: Estimate::default(),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A site's slice of a bucket: its manifest of T, and its keys as they are now.
+
+use std::path::PathBuf;
+
+use reprise_model::{Fault, Outcome, SiteId, Timestamp};
+use reprise_ports::Context;
+
+use super::client::Bucket;
+use super::history::History;
+use super::listing;
+use super::manifest::{self, Manifest, Of};
+use super::options::Options;
+
+pub struct Slice<'a> {
+    pub bucket: &'a Bucket,
+    pub site: &'a SiteId,
+    pub prefix: String,
+    pub target: Timestamp,
+    /// Scratch of the shard at T.
+    pub folder: PathBuf,
+    pub options: Options,
+    pub context: &'a dyn Context,
+}
+
+impl Slice<'_> {
+    /// What was there at T, and what is there now. The manifest is made from
+    /// this very listing where there is none yet.
+    pub async fn read(&self) -> Result<(Manifest, Vec<History>), Fault> {
+        let now = listing::versions(self.bucket, &self.prefix, self.context.cancelled()).await?;
+        let of = Of::new(
+            self.bucket.place(),
+            &self.prefix,
+            self.target,
+            self.options.ties,
+        );
+        let path = manifest::path(&self.folder, &self.prefix, self.options.ties);
+        if let Some(manifest) = Manifest::read(&path, &of) {
+            return Ok((manifest, now));
+        }
+        let manifest = Manifest::make(of, &now, &self.bucket.end)?;
+        manifest.write(&path).map_err(|error| {
+            Fault::permanent(format!("{}: cannot be written: {error}", path.display()))
+        })?;
+        Ok((manifest, now))
+    }
+}
+
+/// The history of a key in a listing that is sorted by key.
+pub fn history<'a>(sorted: &'a [History], key: &str) -> Option<&'a History> {
+    let place = sorted.binary_search_by(|history| history.key.as_str().cmp(key));
+    place.ok().map(|place| &sorted[place])
+}
+
+pub fn outcome(manifest: &Manifest) -> Outcome {
+    Outcome {
+        recovery_point: Some(manifest.point.clone()),
+        ..Outcome::default()
+    }
+}
