@@ -16,9 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::Address;
 use super::xml::{self, Element};
+use crate::generic::retry_after;
 
 const TRIES: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// A server that asks for more patience than this is asked by a later attempt.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(10);
 /// Without a byte for so long, an answer will not come.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -156,23 +159,31 @@ impl Bucket {
             };
             let fault = match answer {
                 Ok(answer) if !busy(answer.status()) => return Ok(answer),
-                Ok(answer) => Fault::temporary(format!(
-                    "{}: {}: the server is busy or broken ({})",
-                    self.end,
-                    what(request),
-                    answer.status().as_u16()
-                )),
+                Ok(answer) => self.busy(request, &answer),
                 Err(error) => self.lost(request, error),
             };
-            if tried == TRIES {
+            // A longer wait is the engine's, which has other work meanwhile.
+            let asked = fault.retry_after.map_or(wait, |after| after.0);
+            if tried == TRIES || asked > LONGEST_WAIT {
                 return Err(fault);
             }
             tokio::select! {
                 () = cancelled.cancelled() => return Err(cancel()),
-                () = tokio::time::sleep(wait) => wait *= 2,
+                () = tokio::time::sleep(wait.max(asked)) => wait *= 2,
             }
         }
         unreachable!("the last try returns")
+    }
+
+    fn busy(&self, request: &Request<'_>, answer: &Response) -> Fault {
+        let mut fault = Fault::temporary(format!(
+            "{}: {}: the server is busy or broken ({})",
+            self.end,
+            what(request),
+            answer.status().as_u16()
+        ));
+        fault.retry_after = retry_after(answer.headers());
+        fault
     }
 
     /// The whole answer, also one that refuses.

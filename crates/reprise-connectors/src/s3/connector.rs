@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use reprise_model::{Action, Fault, Outcome, ShardId, Timestamp};
-use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Probe};
+use reprise_model::{Action, Fault, Outcome, ShardId, SiteId, Timestamp};
+use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Probe};
 use serde_json::Value;
 
 use super::S3Config;
@@ -65,12 +65,8 @@ impl S3Connector {
 
     /// The prefix of the site's keys. One that is empty or does not end with
     /// `/` could begin a neighbour's.
-    fn prefix(&self, call: &Call) -> Result<String, Fault> {
+    fn prefix(&self, site: &CallSite) -> Result<String, Fault> {
         let wrong = |what: String| Fault::permanent(format!("{}: {what}", self.config.store));
-        let site = call
-            .site
-            .as_ref()
-            .ok_or_else(|| wrong(format!("task `{}` names no site", call.task)))?;
         let template = self.config.prefix.as_deref();
         let template = template.ok_or_else(|| wrong("the store has no `tenant`".to_owned()))?;
         let prefix = (self.config.render)(template, site).map_err(wrong)?;
@@ -86,18 +82,32 @@ impl S3Connector {
         }
     }
 
+    /// The prefixes of the batch's sites on a shard, where their ids tell them all.
+    fn companions(&self, call: &Call) -> Option<Vec<String>> {
+        let prefix = |id: &SiteId| {
+            let site = CallSite {
+                id: id.clone(),
+                attributes: BTreeMap::new(),
+            };
+            self.prefix(&site).ok()
+        };
+        call.companions.iter().map(prefix).collect()
+    }
+
     fn slice<'a>(
         &self,
         bucket: &'a Bucket,
         call: &'a Call,
         context: &'a dyn Context,
     ) -> Result<Slice<'a>, Fault> {
-        let site = call.site.as_ref().map(|site| &site.id);
-        let site = site.ok_or_else(|| Fault::permanent("the task names no site"))?;
+        let site = call
+            .site
+            .as_ref()
+            .ok_or_else(|| Fault::permanent(format!("task `{}` names no site", call.task)))?;
         Ok(Slice {
             bucket,
-            site,
-            prefix: self.prefix(call)?,
+            site: &site.id,
+            prefix: self.prefix(site)?,
             target: call.target_time,
             folder: self.folder(shard_of(call)?, call.target_time),
             options: Options::read(&call.with)?,
@@ -134,7 +144,14 @@ impl Connector for S3Connector {
         match call.action {
             Action::Recover => {
                 let bucket = self.bucket(shard)?;
-                super::recover::recover(&bucket, call.target_time, context.cancelled()).await
+                let prefixes = self.companions(call);
+                super::recover::recover(
+                    &bucket,
+                    call.target_time,
+                    prefixes.as_deref(),
+                    context.cancelled(),
+                )
+                .await
             }
             Action::Restore => {
                 let bucket = self.bucket(shard)?;

@@ -11,13 +11,17 @@ use super::xml::Element;
 /// As many as a page of S3 has at most.
 const PAGE: &str = "1000";
 
-/// The histories of all keys below `prefix`, each with its versions newest first.
-pub async fn versions(
+/// More versions than one site's listing holds in memory: about 2 GiB.
+const MOST_VERSIONS: usize = 10_000_000;
+
+/// Hands over every version below `prefix`, in the server's order. It holds a
+/// page at a time.
+pub async fn each(
     bucket: &Bucket,
     prefix: &str,
     cancelled: &CancellationToken,
-) -> Result<Vec<History>, Fault> {
-    let mut all: Vec<History> = Vec::new();
+    mut take: impl FnMut(String, Version) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let mut from: Option<(String, String)> = None;
     loop {
         let mut query = vec![("versions", ""), ("prefix", prefix), ("max-keys", PAGE)];
@@ -32,44 +36,70 @@ pub async fn versions(
             ..Request::default()
         };
         let page = bucket.tree(&request, cancelled).await?;
-        let broken = |why: &str| Fault::permanent(format!("{}: the listing {why}", bucket.end));
         for element in &page.children {
             let (key, version) = match entry(element) {
                 Some(Ok(found)) => found,
-                Some(Err(why)) => return Err(broken(&why)),
+                Some(Err(why)) => return Err(broken(bucket, &why)),
                 None => continue,
             };
             if !key.starts_with(prefix) {
-                return Err(broken("holds keys of others, which nobody asked for"));
+                return Err(broken(
+                    bucket,
+                    "holds keys of others, which nobody asked for",
+                ));
             }
-            match all.last_mut().filter(|last| last.key == key) {
-                Some(last) => last.versions.push(version),
-                None => all.push(History {
-                    key,
-                    versions: vec![version],
-                }),
-            }
+            take(key, version)?;
         }
         if page.text_of("IsTruncated") != Some("true") {
-            break;
+            return Ok(());
         }
         let marker = |name: &str| page.text_of(name).unwrap_or_default().to_owned();
         let next = (marker("NextKeyMarker"), marker("NextVersionIdMarker"));
         if next.0.is_empty() || Some(&next) == from.as_ref() {
-            return Err(broken("is cut off and does not say where it goes on"));
+            return Err(broken(
+                bucket,
+                "is cut off and does not say where it goes on",
+            ));
         }
         from = Some(next);
     }
+}
+
+fn broken(bucket: &Bucket, why: &str) -> Fault {
+    Fault::permanent(format!("{}: the listing {why}", bucket.end))
+}
+
+/// The histories of all keys below `prefix`, each with its versions newest first.
+pub async fn versions(
+    bucket: &Bucket,
+    prefix: &str,
+    cancelled: &CancellationToken,
+) -> Result<Vec<History>, Fault> {
+    let mut all: Vec<History> = Vec::new();
+    let mut count = 0;
+    let take = |key: String, version: Version| {
+        count += 1;
+        if count > MOST_VERSIONS {
+            let why = format!("of `{prefix}` has more than {MOST_VERSIONS} versions");
+            return Err(broken(bucket, &why));
+        }
+        match all.last_mut().filter(|last| last.key == key) {
+            Some(last) => last.versions.push(version),
+            None => all.push(History {
+                key,
+                versions: vec![version],
+            }),
+        }
+        Ok(())
+    };
+    each(bucket, prefix, cancelled, take).await?;
     // A key in two places would be two histories, of which either is wrong.
     let mut keys: Vec<&str> = all.iter().map(|history| history.key.as_str()).collect();
     keys.sort_unstable();
-    if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(Fault::permanent(format!(
-            "{}: the listing names a key in two places",
-            bucket.end
-        )));
+    match keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => Err(broken(bucket, "names a key in two places")),
+        false => Ok(all),
     }
-    Ok(all)
 }
 
 /// One version or delete marker; anything else of a page is none.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::history::{self, Doubt, History, Ties, Version};
+use super::point::Tally;
 
 const VERSION: u32 = 1;
 const SAMPLES: usize = 10;
@@ -136,40 +137,13 @@ pub fn path(folder: &Path, prefix: &str, ties: Ties) -> PathBuf {
 }
 
 fn point(of: &Of, histories: &[History]) -> RecoveryPoint {
-    let second = Timestamp::from_micros(of.target.as_micros().div_euclid(1_000_000) * 1_000_000);
-    let times = || {
-        histories
-            .iter()
-            .flat_map(|h| &h.versions)
-            .map(|v| v.modified)
-    };
-    let tied = times().any(|time| time == second);
-    let included = |time: &Timestamp| match of.ties {
-        Ties::Include => *time <= second,
-        Ties::Refuse | Ties::Exclude => *time < second,
-    };
-    let basis = match (tied, of.ties) {
-        (true, Ties::Include) => {
-            "versions of the bucket, times in whole seconds; those of T's own second were taken"
+    let mut tally = Tally::new(of.target, of.ties);
+    for history in histories {
+        for version in &history.versions {
+            tally.add(&history.key, version);
         }
-        (true, Ties::Exclude) => {
-            "versions of the bucket, times in whole seconds; those of T's own second were left out"
-        }
-        (true, Ties::Refuse) => {
-            "versions of the bucket, times in whole seconds; T is the start of one"
-        }
-        _ => "versions of the bucket, times in whole seconds; none of T's own second",
-    };
-    RecoveryPoint {
-        // What was left out may have been made from this second's start on.
-        point: match (tied, of.ties) {
-            (true, Ties::Exclude) => second,
-            _ => of.target,
-        },
-        last_before: times().filter(included).max(),
-        first_after: times().filter(|time| !included(time)).min(),
-        basis: basis.to_owned(),
     }
+    tally.point()
 }
 
 fn doubted(doubts: &[(&str, Doubt)], of: &Of, end: &str) -> Fault {

@@ -10,6 +10,7 @@ mod history;
 mod listing;
 mod manifest;
 mod options;
+mod point;
 mod recover;
 mod restore;
 mod slice;

@@ -1,20 +1,28 @@
 //! `recover` and `inspect`: whether the bucket's own versions reach back to T.
 //!
-//! Nothing is copied aside: the past is in the bucket. What each site's keys
-//! were at T is listed when the site is restored (see `manifest.rs`), which
-//! also measures that slice's recovery point.
+//! Nothing is copied aside: the past is in the bucket. `recover` lists what the
+//! sites of the batch have there, after T has passed by the server's clock: a
+//! bucket that keeps versions lists every change until now, so that the listing
+//! proves the recovery point. What each site's keys were at T is decided when
+//! the site is restored (see `manifest.rs`), with the step's own options.
 
 use std::time::Duration;
 
+use futures::TryStreamExt;
+use futures::stream::FuturesUnordered;
 use reprise_model::{Fault, Outcome, Timestamp};
 use reprise_ports::{Estimate, Finding, Inspect, Inspection, Level};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Bucket, Request};
 use super::connector::S3Connector;
+use super::history::{Ties, Version};
 use super::listing;
+use super::point::Tally;
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// How many sites' listings a recovery reads at a time.
+const LISTINGS: usize = 8;
 
 /// What was found out about the bucket: each a check with its words.
 pub async fn reaches(
@@ -93,20 +101,67 @@ async fn clock(bucket: &Bucket, cancelled: &CancellationToken) -> Result<Timesta
         })
 }
 
-pub async fn recover(
+/// A refusal where the bucket's past does not reach T.
+pub async fn must_reach(
     bucket: &Bucket,
     target: Timestamp,
     cancelled: &CancellationToken,
-) -> Result<Outcome, Fault> {
+) -> Result<(), Fault> {
     let found = reaches(bucket, Some(target), cancelled).await?;
-    match found
+    let error = found
         .into_iter()
-        .find(|(_, level, _)| *level == Level::Error)
-    {
+        .find(|(_, level, _)| *level == Level::Error);
+    match error {
         Some((_, _, message)) => Err(Fault::refused(message)),
-        // The point is measured by each site's restore, from its own listing.
-        None => Ok(Outcome::default()),
+        None => Ok(()),
     }
+}
+
+/// `prefixes` are those of the batch's sites; absent where more than a site's
+/// id is needed to tell them, and then each restore measures its own point.
+pub async fn recover(
+    bucket: &Bucket,
+    target: Timestamp,
+    prefixes: Option<&[String]>,
+    cancelled: &CancellationToken,
+) -> Result<Outcome, Fault> {
+    must_reach(bucket, target, cancelled).await?;
+    let Some(prefixes) = prefixes.filter(|prefixes| !prefixes.is_empty()) else {
+        return Ok(Outcome::default());
+    };
+    let mut tally = Tally::new(target, Ties::Refuse);
+    let mut todo = prefixes.iter();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < LISTINGS {
+            let Some(prefix) = todo.next() else { break };
+            under_way.push(counted(bucket, prefix, target, cancelled));
+        }
+        match under_way.try_next().await? {
+            Some(one) => tally.join(one),
+            None => break,
+        }
+    }
+    drop(under_way);
+    Ok(Outcome {
+        recovery_point: Some(tally.point()),
+        ..Outcome::default()
+    })
+}
+
+async fn counted(
+    bucket: &Bucket,
+    prefix: &str,
+    target: Timestamp,
+    cancelled: &CancellationToken,
+) -> Result<Tally, Fault> {
+    let mut tally = Tally::new(target, Ties::Refuse);
+    let take = |key: String, version: Version| {
+        tally.add(&key, &version);
+        Ok(())
+    };
+    listing::each(bucket, prefix, cancelled, take).await?;
+    Ok(tally)
 }
 
 impl S3Connector {

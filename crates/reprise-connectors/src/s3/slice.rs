@@ -10,6 +10,7 @@ use super::history::History;
 use super::listing;
 use super::manifest::{self, Manifest, Of};
 use super::options::Options;
+use super::recover;
 
 pub struct Slice<'a> {
     pub bucket: &'a Bucket,
@@ -26,7 +27,6 @@ impl Slice<'_> {
     /// What was there at T, and what is there now. The manifest is made from
     /// this very listing where there is none yet.
     pub async fn read(&self) -> Result<(Manifest, Vec<History>), Fault> {
-        let now = listing::versions(self.bucket, &self.prefix, self.context.cancelled()).await?;
         let of = Of::new(
             self.bucket.place(),
             &self.prefix,
@@ -34,7 +34,15 @@ impl Slice<'_> {
             self.options.ties,
         );
         let path = manifest::path(&self.folder, &self.prefix, self.options.ties);
-        if let Some(manifest) = Manifest::read(&path, &of) {
+        let known = Manifest::read(&path, &of);
+        let cancelled = self.context.cancelled();
+        if known.is_none() {
+            // A runbook may have no `recover`; a listing of before T, or of a
+            // bucket that forgets, would be taken for the past.
+            recover::must_reach(self.bucket, self.target, cancelled).await?;
+        }
+        let now = listing::versions(self.bucket, &self.prefix, cancelled).await?;
+        if let Some(manifest) = known {
             return Ok((manifest, now));
         }
         let manifest = Manifest::make(of, &now, &self.bucket.end)?;

@@ -1,7 +1,9 @@
 //! Media against a real SeaweedFS.
 
 mod moments;
+mod proxy;
 mod refusals;
 mod slices;
+mod troubles;
 mod weed;
 mod world;

@@ -1,9 +1,10 @@
 //! T within a second, and buckets whose past cannot tell.
 
 use reprise_model::{Action, FaultKind, Timestamp};
+use reprise_ports::Connector;
 use serde_json::json;
 
-use crate::world::{World, moment};
+use crate::world::{Quiet, World, call, moment, next_second};
 
 #[tokio::test]
 async fn ts_own_second_is_refused_by_key_unless_the_step_decides() {
@@ -51,12 +52,11 @@ async fn a_bucket_without_versions_and_a_moment_to_come_are_refused() {
     let world = World::unversioned().await;
     let past = moment().await;
     let fault = world.perform(Action::Recover, "a", past, json!({})).await;
-    assert!(
-        fault
-            .expect_err("no versions")
-            .message
-            .contains("does not keep versions")
-    );
+    let fault = fault.expect_err("no versions");
+    assert!(fault.message.contains("does not keep versions"), "{fault}");
+    // Also where the runbook has no `recover`.
+    let fault = world.perform(Action::Restore, "a", past, json!({})).await;
+    assert_eq!(fault.expect_err("no versions").kind, FaultKind::Refused);
 
     let world = World::new().await;
     let to_come = Timestamp::from_micros(past.as_micros() + 3_600_000_000);
@@ -66,8 +66,47 @@ async fn a_bucket_without_versions_and_a_moment_to_come_are_refused() {
     let fault = fault.expect_err("not yet");
     assert_eq!(fault.kind, FaultKind::Refused);
     assert!(fault.message.contains("has not passed yet"), "{fault}");
-    world
-        .perform(Action::Recover, "a", past, json!({}))
-        .await
-        .expect("reaches");
+    let fault = world.perform(Action::Verify, "a", to_come, json!({})).await;
+    assert_eq!(fault.expect_err("not yet").kind, FaultKind::Refused);
+    let empty = world.perform(Action::Recover, "a", past, json!({})).await;
+    assert_eq!(empty.expect("reaches").recovery_point, None, "no sites");
+}
+
+#[tokio::test]
+async fn recover_measures_the_sites_of_the_batch_and_names_what_ties() {
+    let world = World::new().await;
+    world.put("sites/a/x", "one").await;
+    world.put("sites/b/x", "one").await;
+    let target = moment().await;
+    world.put("sites/b/y", "later").await;
+    world.put("sites/other/y", "later").await;
+    next_second().await;
+    let recover = |target| {
+        let mut call = call(Action::Recover, "a", target, json!({}));
+        call.companions = ["a".into(), "b".into()].into();
+        call
+    };
+    let measured = async |target| {
+        let (call, quiet) = (recover(target), Quiet::default());
+        let outcome = world.connector.perform(&call, &quiet).await;
+        outcome.expect("reaches").recovery_point.expect("measured")
+    };
+    let point = measured(target).await;
+    assert_eq!(point.point, target);
+    assert!(point.last_before.expect("a and b") < target);
+    let later = point.first_after.expect("b's second");
+    assert!(later > target);
+    assert!(point.basis.starts_with("3 versions"), "{}", point.basis);
+
+    let within = Timestamp::from_micros(later.as_micros() + 400_000);
+    let point = measured(within).await;
+    assert_eq!(
+        point.point, later,
+        "what is later in that second is not proven"
+    );
+    assert!(
+        point.basis.contains("such as `sites/b/y`, cannot be told"),
+        "{}",
+        point.basis
+    );
 }

@@ -4,7 +4,7 @@ use reprise_model::{Action, FaultKind, Timestamp};
 use reprise_ports::{Connector, Inspect, Level};
 use serde_json::json;
 
-use crate::weed::{KEY, READER, SECRET, weed};
+use crate::weed::{KEY, READER, SECRET};
 use crate::world::{Quiet, World, call, connector, moment, url};
 
 #[tokio::test]
@@ -13,7 +13,7 @@ async fn a_key_that_only_reads_and_a_wrong_secret_are_named() {
     world.put("sites/a/x", "x").await;
     let target = moment().await;
     world.delete("sites/a/x").await;
-    let port = weed().port;
+    let port = world.weed.port;
     let restore = call(Action::Restore, "a", target, json!({}));
     for (key, secret) in [(READER, SECRET), (KEY, "wrong-secret"), ("NOBODY", SECRET)] {
         let other = connector(url(key, secret, port, &world.bucket), world.folder.path());

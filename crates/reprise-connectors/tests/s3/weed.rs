@@ -46,10 +46,15 @@ pub fn weed() -> Arc<Weed> {
     static RUNNING: Mutex<Weak<Weed>> = Mutex::new(Weak::new());
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     running.upgrade().unwrap_or_else(|| {
-        let weed = Arc::new(start());
+        let weed = Arc::new(start("-volume.max=200", "-master.volumeSizeLimitMB=64"));
         *running = Arc::downgrade(&weed);
         weed
     })
+}
+
+/// One of its own, with room for next to nothing.
+pub fn small() -> Arc<Weed> {
+    Arc::new(start("-volume.max=8", "-master.volumeSizeLimitMB=1"))
 }
 
 /// To end in order would take it half a minute.
@@ -60,7 +65,7 @@ impl Drop for Weed {
     }
 }
 
-fn start() -> Weed {
+fn start(volumes: &str, size: &str) -> Weed {
     let folder = tempfile::tempdir().expect("a folder");
     let identities = format!(
         r#"{{"identities":[
@@ -91,7 +96,7 @@ fn start() -> Weed {
             format!("-s3.config={}", config.display()),
         ])
         .args(["-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0"])
-        .args(["-volume.max=200", "-master.volumeSizeLimitMB=64"])
+        .args([volumes, size])
         .arg("-volume.preStopSeconds=0")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -20,7 +20,7 @@ pub struct World {
     pub bucket: String,
     pub connector: S3Connector,
     pub folder: tempfile::TempDir,
-    _weed: Arc<Weed>,
+    pub weed: Arc<Weed>,
     client: reqwest::Client,
     signer: (rusty_s3::Bucket, rusty_s3::Credentials),
 }
@@ -70,7 +70,12 @@ pub fn connector(live: String, scratch: &std::path::Path) -> S3Connector {
 impl World {
     /// A bucket that keeps versions.
     pub async fn new() -> Self {
-        let world = Self::unversioned().await;
+        Self::on(&weed()).await
+    }
+
+    /// The same on another server.
+    pub async fn on(weed: &Arc<Weed>) -> Self {
+        let world = Self::bucket_on(Arc::clone(weed)).await;
         let body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
         let answer = world
             .send(Method::PUT, None, &[("versioning", "")], &[], body.into())
@@ -80,9 +85,12 @@ impl World {
     }
 
     pub async fn unversioned() -> Self {
+        Self::bucket_on(weed()).await
+    }
+
+    async fn bucket_on(weed: Arc<Weed>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let bucket = format!("media-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let weed = weed();
         let port = weed.port;
         let folder = tempfile::tempdir().expect("a folder");
         let connector = connector(url(KEY, SECRET, port, &bucket), folder.path());
@@ -109,7 +117,7 @@ impl World {
             folder,
             client,
             signer,
-            _weed: weed,
+            weed,
         };
         let made = world.send(Method::PUT, None, &[], &[], Vec::new()).await;
         assert!(made.status().is_success(), "{made:?}");
@@ -196,6 +204,15 @@ impl World {
         answer.text().await.expect("a body")
     }
 
+    /// The id of the first version that a key had.
+    pub async fn oldest_id(&self, key: &str) -> String {
+        let listing = self.listing().await;
+        let of_key = format!("<Key>{key}</Key>");
+        let (_, rest) = listing.rsplit_once(&of_key).expect("a version");
+        let (_, rest) = rest.split_once("<VersionId>").expect("its id");
+        rest.split_once('<').expect("its end").0.to_owned()
+    }
+
     pub async fn perform(
         &self,
         action: Action,
@@ -247,7 +264,7 @@ pub async fn moment() -> Timestamp {
     Timestamp::from_micros(second * 1_000_000)
 }
 
-async fn next_second() -> i64 {
+pub async fn next_second() -> i64 {
     let now = || jiff::Timestamp::now().as_second();
     let second = now() + 1;
     while now() < second {
