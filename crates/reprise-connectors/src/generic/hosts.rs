@@ -6,10 +6,26 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
+use super::resolve::{Resolver, Secrets};
+
 #[derive(Default, Deserialize)]
 pub(super) struct Hosts(BTreeMap<String, String>);
 
 impl Hosts {
+    /// With `${NAME}` filled in. An address is no secret.
+    pub fn filled(self, resolver: &Resolver) -> Result<Self, String> {
+        let fill = |(host, text): (String, String)| {
+            let address = Secrets::default().fill(&text, resolver);
+            let address = address.map_err(|why| format!("resolve: `{host}`: {why}"))?;
+            Ok((host, address))
+        };
+        self.0
+            .into_iter()
+            .map(fill)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
     /// What stands for a host: its own name first, then `*.domain`, the
     /// longest first, then `*`. `None` where DNS is to be asked.
     pub fn of(&self, host: &str) -> Result<Option<SocketAddr>, String> {

@@ -151,7 +151,7 @@ impl HttpConnector {
             timeout,
             headers: options.expect_header,
             ca: options.ca.map(|ca| self.base.join(ca)),
-            hosts: options.resolve,
+            hosts: options.resolve.filled(&self.resolver).map_err(wrong)?,
             secrets,
         })
     }
@@ -328,7 +328,7 @@ impl Connector for HttpConnector {
     async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
         let work = async {
             match call.action {
-                Action::TcpCheck => tcp::check(call, &self.base).await,
+                Action::TcpCheck => tcp::check(call, &self.base, &self.resolver).await,
                 _ => self.examine(call, &self.question(call)?).await,
             }
         };

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use super::answers::{certificate_error, on_site};
 use super::hosts::Hosts;
+use super::resolve::Resolver;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A banner is a line or two.
@@ -48,10 +49,11 @@ enum Port {
     Text(String),
 }
 
-pub(super) async fn check(call: &Call, base: &Path) -> Result<Outcome, Fault> {
+pub(super) async fn check(call: &Call, base: &Path, resolver: &Resolver) -> Result<Outcome, Fault> {
     let wrong = |what: String| Fault::permanent(format!("the options of tcp.check: {what}"));
-    let options: Options = serde_json::from_value(Value::Object(call.with.clone()))
+    let mut options: Options = serde_json::from_value(Value::Object(call.with.clone()))
         .map_err(|error| wrong(error.to_string()))?;
+    options.resolve = options.resolve.filled(resolver).map_err(wrong)?;
     let port = match &options.port {
         Port::Number(port) => *port,
         Port::Text(text) => text

@@ -42,17 +42,19 @@ impl AppsConnector {
     }
 
     /// Reads the listing of T and says how near to T it reaches; nothing is written.
-    async fn recover(&self, call: &Call) -> Result<Outcome, Fault> {
-        let listed = self
-            .listed
-            .read(&self.config.listing, call.target_time)
-            .await?;
+    async fn recover(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
+        let listing = &self.config.listing;
+        let listed = self.listed.read(listing, call.target_time).await?;
+        let point = match &listed.point {
+            Some(point) => Some(point.clone()),
+            None => listing.point(call, context).await?,
+        };
         Ok(Outcome {
             volume: Volume {
                 rows: listed.apps() as u64,
                 bytes: 0,
             },
-            recovery_point: listed.point.clone(),
+            recovery_point: point,
             ..Outcome::default()
         })
     }
@@ -100,7 +102,7 @@ impl AppsConnector {
 
     async fn work(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
         match call.action {
-            Action::Recover => self.recover(call).await,
+            Action::Recover => self.recover(call, context).await,
             Action::Restore | Action::Verify => self.on_site(call, context).await,
             other => Err(not_offered(other)),
         }

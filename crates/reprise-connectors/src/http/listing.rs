@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use reprise_model::{Fault, RecoveryPoint, SiteId, Timestamp};
-use reprise_ports::SiteRow;
+use reprise_model::{Action, Fault, RecoveryPoint, SiteId, Timestamp};
+use reprise_ports::{Call, Context, Probe, SiteRow};
 use serde_json::{Map, Value};
 
 use super::config::Listing;
@@ -50,6 +50,37 @@ pub(super) async fn read(listing: &Listing, target: Timestamp) -> Result<Listed,
         }
     };
     at(rows, target).map_err(|why| Fault::permanent(format!("{place}: {why}")))
+}
+
+impl Listing {
+    /// Rows of a store at T reach as far as the recovery that they were read
+    /// from, which that store tells by itself.
+    pub async fn point(
+        &self,
+        call: &Call,
+        context: &dyn Context,
+    ) -> Result<Option<RecoveryPoint>, Fault> {
+        let Self::Query {
+            store, name, shard, ..
+        } = self
+        else {
+            return Ok(None);
+        };
+        let recovery = Call {
+            action: Action::Recover,
+            store: Some(name.clone()),
+            shard: Some(shard.clone()),
+            with: Map::new(),
+            ..call.clone()
+        };
+        let Probe::AsItShouldBe(outcome) = store.probe(&recovery, None, context).await? else {
+            return Ok(None);
+        };
+        Ok(outcome.recovery_point.map(|point| RecoveryPoint {
+            basis: format!("the listing in {name}@{shard}: {}", point.basis),
+            ..point
+        }))
+    }
 }
 
 async fn file(path: &Path) -> Result<Vec<SiteRow>, Fault> {

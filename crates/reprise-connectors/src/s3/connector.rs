@@ -1,7 +1,7 @@
 //! The connector: hands each action to the part that does it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -52,15 +52,18 @@ impl S3Connector {
 
     /// Where the manifests of a shard at T are.
     pub(super) fn folder(&self, shard: &ShardId, target: Timestamp) -> PathBuf {
-        self.root(shard).join(target.compact())
+        let name = format!("{}{}", self.name(shard), target.compact());
+        self.root(shard).join(name)
     }
 
-    fn root(&self, shard: &ShardId) -> PathBuf {
-        let own = self.config.shard(shard).and_then(|s| s.scratch.clone());
-        own.unwrap_or_else(|| {
-            let store = self.config.scratch_root.join(self.config.store.as_str());
-            store.join(shard.as_str())
-        })
+    /// What the names of the shard's folders begin with.
+    fn name(&self, shard: &ShardId) -> String {
+        format!("{}-{shard}-", self.config.store)
+    }
+
+    fn root(&self, shard: &ShardId) -> &Path {
+        let own = self.config.shard(shard).and_then(|s| s.scratch.as_deref());
+        own.unwrap_or(&self.config.scratch_root)
     }
 
     /// The prefix of the site's keys. One that is empty or does not end with
@@ -207,10 +210,18 @@ impl Connector for S3Connector {
 
     fn leaves(&self) -> Vec<PathBuf> {
         let shards = self.config.shards.iter();
-        shards
-            .map(|shard| self.root(&shard.id))
-            .filter(|root| root.exists())
-            .collect()
+        let found = shards.flat_map(|shard| {
+            let name = self.name(&shard.id);
+            let entries = std::fs::read_dir(self.root(&shard.id))
+                .into_iter()
+                .flatten();
+            let paths = entries.flatten().map(|entry| entry.path());
+            paths.filter(move |path| {
+                let own = path.file_name().map(|own| own.to_string_lossy());
+                own.is_some_and(|own| own.starts_with(&name))
+            })
+        });
+        found.collect()
     }
 }
 

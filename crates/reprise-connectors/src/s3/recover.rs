@@ -193,8 +193,8 @@ impl S3Connector {
                 fault.hint,
             )],
         };
-        let space = "S3 tells nobody how much space is left".to_owned();
-        findings.push(finding("space", Level::Unknown, space, None));
+        let space = "S3 tells nobody how much space is left: it is seen at the first copy";
+        findings.push(finding("space", Level::Later, space.to_owned(), None));
         Inspection {
             findings,
             estimate: Estimate::default(),
