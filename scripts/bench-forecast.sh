@@ -15,7 +15,7 @@ folder="${BENCH_DIR:-.reprise/bench-forecast}"
 sizes="${BENCH_SIZES:-10 20 40}"
 rounds="${BENCH_ROUNDS:-3}"
 scale="${BENCH_SCALE:-1}"
-runbook=runbooks/restore-in-place.yaml
+runbook=runbooks/restore-databases.yaml
 lab=
 log=$(mktemp)
 

@@ -10,7 +10,7 @@ lab="${DEMO_DIR:-.reprise/demo}"
 shards="${DEMO_SHARDS:-3}"
 sites="${DEMO_SITES:-60}"
 delete="${DEMO_DELETE:-20}"
-runbook=runbooks/restore-in-place.yaml
+runbook=runbooks/restore-databases.yaml
 load=
 
 heading() { printf '\n\033[1m== %s\033[0m\n' "$*"; }

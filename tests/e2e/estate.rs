@@ -87,7 +87,7 @@ impl Estate {
 
     /// Plans the restore of all that was deleted, to the moment before.
     pub fn plan(&self) {
-        self.plan_with(&binaries::workspace().join("runbooks/restore-in-place.yaml"));
+        self.plan_with(&binaries::workspace().join("runbooks/restore-databases.yaml"));
     }
 
     pub fn plan_with(&self, runbook: &Path) {

@@ -15,6 +15,7 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use crate::Error;
 use crate::cluster::{admin, archive_everything};
+use crate::layers::{self, Layer};
 use crate::layout::{Layout, replace};
 use crate::ledger::{Change, Entry, Row, Writer};
 use crate::load::{counted, lost_a_race, note};
@@ -80,18 +81,28 @@ pub async fn accident(layout: &Layout, options: Options) -> Result<Accident, Err
         let connection = admin(layout, &entry).await?;
         connections.push((entry, connection));
     }
+    let mut layers = layers::of(layout, &manifest)?;
     let mut accident = match Accident::find(layout)? {
         Some(found) if found.finished.is_some() => return Ok(found),
         Some(found) => found,
-        None => announce(layout, options, &manifest, &mut connections).await?,
+        None => announce(layout, options, &manifest, &mut connections, &mut layers).await?,
     };
     tokio::time::sleep(MARGIN).await;
+    layers::change_once_more(&mut layers, &accident.sites).await?;
     let pause = Duration::from_millis(options.pause_ms);
-    accident.deleted = delete_all(layout, &mut connections, &accident.sites, pause).await?;
+    accident.deleted = delete_all(
+        layout,
+        &mut connections,
+        &mut layers,
+        &accident.sites,
+        pause,
+    )
+    .await?;
     accident.finished = Some(now());
     for (entry, connection) in &mut connections {
         archive_everything(layout, entry, connection).await?;
     }
+    layers::hand_over(&mut layers).await?;
     accident.save(layout)?;
     Ok(accident)
 }
@@ -103,11 +114,13 @@ pub async fn again(layout: &Layout) -> Result<u64, Error> {
     let accident = Accident::find(layout)?
         .ok_or_else(|| Error::Refused("there was no accident to repeat".to_owned()))?;
     let mut connections = Vec::new();
+    let mut layers = layers::of(layout, &manifest)?;
     for entry in manifest.clusters {
         let connection = admin(layout, &entry).await?;
         connections.push((entry, connection));
     }
-    let deleted = delete_all(layout, &mut connections, &accident.sites, Duration::ZERO).await?;
+    let sites = &accident.sites;
+    let deleted = delete_all(layout, &mut connections, &mut layers, sites, Duration::ZERO).await?;
     Ok(deleted.into_values().sum())
 }
 
@@ -116,6 +129,7 @@ pub async fn again(layout: &Layout) -> Result<u64, Error> {
 async fn delete_all(
     layout: &Layout,
     connections: &mut [(ClusterEntry, PgConnection)],
+    layers: &mut [Box<dyn Layer>],
     sites: &[i64],
     pause: Duration,
 ) -> Result<BTreeMap<String, u64>, Error> {
@@ -127,6 +141,7 @@ async fn delete_all(
     let ledger = Writer::open(layout)?;
     let mut deleted = BTreeMap::new();
     for site in sites {
+        layers::delete(layers, *site).await?;
         for (entry, connection) in connections.iter_mut() {
             let rows = delete_patiently(entry, connection, &ledger, *site).await?;
             *deleted.entry(entry.store.name().to_owned()).or_default() += rows;
@@ -142,6 +157,7 @@ async fn announce(
     options: Options,
     manifest: &Manifest,
     connections: &mut [(ClusterEntry, PgConnection)],
+    layers: &mut [Box<dyn Layer>],
 ) -> Result<Accident, Error> {
     let mut ids: Vec<i64> = Vec::new();
     for (entry, connection) in connections {
@@ -164,11 +180,16 @@ async fn announce(
     list.extend(sites.iter().map(|site| format!("{site}\n")));
     replace(&layout.deleted(), &list)?;
     tokio::time::sleep(ANNOUNCEMENT).await;
+    layers::remember(layout, layers, &sites).await?;
+    let target_time = match layers.is_empty() {
+        true => now(),
+        false => next_second().await,
+    };
     let accident = Accident {
         version: 1,
         started: now().saturating_add(MARGIN),
         finished: None,
-        target_time: now(),
+        target_time,
         sites,
         deleted: BTreeMap::new(),
     };
@@ -297,6 +318,17 @@ async fn unlinked(connection: &mut PgConnection) -> Result<Vec<Row>, sqlx::Error
         .iter()
         .map(|row| note(Change::Written, "tracker.issues", row))
         .collect())
+}
+
+/// The start of a second: some stores tell no less, so that nothing can be
+/// of the same second and of before it.
+async fn next_second() -> Timestamp {
+    const SECOND: i64 = 1_000_000;
+    let second = Timestamp::from_micros((now().as_micros() / SECOND + 1) * SECOND);
+    while now() < second {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    second
 }
 
 pub(crate) fn now() -> Timestamp {

@@ -1,45 +1,47 @@
 //! `estate.yaml` and `env`: what an operator of this estate would have written.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt;
 
 use crate::Error;
-use crate::layout::{Layout, replace};
+use crate::layers::Described;
+use crate::layout::{Layout, replace, write_private};
 use crate::manifest::{ClusterEntry, Store};
 
 /// The role that reprise works as.
 pub const ROLE: &str = "reprise";
 
-pub fn write_estate(layout: &Layout, clusters: &[ClusterEntry]) -> Result<(), Error> {
-    replace(&layout.estate(), &estate(clusters))
+pub fn write_estate(
+    layout: &Layout,
+    clusters: &[ClusterEntry],
+    layers: &[Described],
+) -> Result<(), Error> {
+    let mut text = estate(clusters);
+    text.extend(layers.iter().map(|layer| layer.estate.as_str()));
+    replace(&layout.estate(), &text)
 }
 
 /// Readable by nobody else: it holds the password.
-pub fn write_env(layout: &Layout, clusters: &[ClusterEntry], password: &str) -> Result<(), Error> {
-    let path = layout.env();
-    // A file from before may have been opened up since.
-    let _ = fs::remove_file(&path);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(Error::io("create", &path))?;
-    let text: String = clusters
-        .iter()
-        .map(|cluster| {
-            format!(
-                "{}=postgres://{ROLE}:{password}@127.0.0.1:{}/{}\n",
-                variable(&cluster.name),
-                cluster.port,
-                cluster.store.name()
-            )
-        })
-        .collect();
-    file.write_all(text.as_bytes())
-        .map_err(Error::io("write", &path))
+pub fn write_env(
+    layout: &Layout,
+    clusters: &[ClusterEntry],
+    layers: &[Described],
+    password: &str,
+) -> Result<(), Error> {
+    let mut text = String::new();
+    for cluster in clusters {
+        writeln!(
+            text,
+            "{}=postgres://{ROLE}:{password}@127.0.0.1:{}/{}",
+            variable(&cluster.name),
+            cluster.port,
+            cluster.store.name()
+        )
+        .expect("writing to a string succeeds");
+    }
+    for (name, value) in layers.iter().flat_map(|layer| &layer.env) {
+        writeln!(text, "{name}={value}").expect("writing to a string succeeds");
+    }
+    write_private(&layout.env(), &text)
 }
 
 fn variable(cluster: &str) -> String {

@@ -1,6 +1,8 @@
 //! Where things lie in a lab's folder.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -9,7 +11,7 @@ use crate::Error;
 const MARKER: &str = ".reprise-lab";
 
 /// All that a lab writes; what `--purge` may remove.
-const OURS: [&str; 10] = [
+const OURS: [&str; 15] = [
     "clusters",
     "backups",
     "oracle",
@@ -20,6 +22,11 @@ const OURS: [&str; 10] = [
     "ledger.jsonl",
     "accident.json",
     "deleted.txt",
+    "servers",
+    "secret",
+    "diary.jsonl",
+    "then.json",
+    "dark.txt",
 ];
 
 #[derive(Clone, Debug)]
@@ -99,6 +106,39 @@ impl Layout {
         self.root.join("env")
     }
 
+    /// What the layers' servers keep.
+    pub fn services(&self) -> PathBuf {
+        self.root.join("servers")
+    }
+
+    pub fn service(&self, name: &str) -> PathBuf {
+        self.services().join(name)
+    }
+
+    /// The password of all servers, and nothing else in the file.
+    pub fn secret(&self) -> PathBuf {
+        self.root.join("secret")
+    }
+
+    pub fn read_secret(&self) -> Result<String, Error> {
+        let path = self.secret();
+        fs::read_to_string(&path).map_err(Error::io("read", &path))
+    }
+
+    pub fn diary(&self) -> PathBuf {
+        self.root.join("diary.jsonl")
+    }
+
+    /// What the sites of the accident had at the target time.
+    pub fn then(&self) -> PathBuf {
+        self.root.join("then.json")
+    }
+
+    /// Hosts that do not answer, one a line.
+    pub fn dark(&self) -> PathBuf {
+        self.root.join("dark.txt")
+    }
+
     pub fn ledger(&self) -> PathBuf {
         self.root.join("ledger.jsonl")
     }
@@ -117,6 +157,19 @@ pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
     let draft = path.with_extension("draft");
     fs::write(&draft, text).map_err(Error::io("write", &draft))?;
     fs::rename(&draft, path).map_err(Error::io("write", path))
+}
+
+/// Writes a file that nobody else may read, in place of any that was there.
+pub fn write_private(path: &Path, text: &str) -> Result<(), Error> {
+    // A file from before may have been opened up since.
+    let _ = fs::remove_file(path);
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(Error::io("write", path))
 }
 
 #[cfg(test)]

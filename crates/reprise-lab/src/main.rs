@@ -9,6 +9,7 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 use reprise_lab::accident::{self, Accident};
 use reprise_lab::audit::{self, Sites, Summary};
+use reprise_lab::layers::front;
 use reprise_lab::layout::Layout;
 use reprise_lab::load::{self, parse_ids};
 use reprise_lab::manifest::{Build, Store};
@@ -74,6 +75,14 @@ enum Command {
         #[command(flatten)]
         options: vendor::Options,
     },
+    /// Answer for the hosts of the sites, on the loopback address.
+    #[command(hide = true)]
+    Front {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long)]
+        port: u16,
+    },
     /// Stop the estate's servers.
     Down {
         #[command(flatten)]
@@ -123,6 +132,7 @@ async fn run(command: Command) -> Result<ExitCode, Error> {
             eprintln!("tampered with {rows} rows");
         }
         Command::Vendor { options } => vendor_command(options).await?,
+        Command::Front { place, port } => front::serve(Layout::at(&place.dir)?, port).await?,
         Command::Down { place, purge } => {
             let stopped = down::down(&Layout::at(&place.dir)?, purge)?;
             eprintln!("stopped {stopped} servers");
@@ -146,8 +156,9 @@ async fn up_command(dir: &Path, build: &Build) -> Result<(), Error> {
         build.sites,
         start.elapsed().as_secs_f64()
     );
-    for cluster in &manifest.clusters {
-        eprintln!("  {:<10} 127.0.0.1:{}", cluster.name, cluster.port);
+    let clusters = manifest.clusters.iter().map(|it| (&it.name, &it.port));
+    for (name, port) in clusters.chain(&manifest.ports) {
+        eprintln!("  {name:<18} 127.0.0.1:{port}");
     }
     Ok(())
 }

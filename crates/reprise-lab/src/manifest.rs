@@ -1,5 +1,6 @@
 //! `lab.json`: what was built, so that later commands find it. No secrets.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ pub struct Manifest {
     pub version: u32,
     pub build: Build,
     pub clusters: Vec<ClusterEntry>,
+    /// Of the servers of the other layers, by name.
+    #[serde(default)]
+    pub ports: BTreeMap<String, u16>,
 }
 
 /// What decides the contents of an estate: same values, same rows.
@@ -29,6 +33,10 @@ pub struct Build {
     /// Multiplies the size of every site.
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub scale: f64,
+    /// Every kind of store, not PostgreSQL alone.
+    #[arg(long)]
+    #[serde(default)]
+    pub full: bool,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -82,6 +90,13 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 impl Manifest {
+    pub fn port(&self, server: &str) -> Result<u16, Error> {
+        self.ports
+            .get(server)
+            .copied()
+            .ok_or_else(|| Error::Refused(format!("the lab has no server `{server}`")))
+    }
+
     /// Absent where no lab was finished.
     pub fn find(layout: &Layout) -> Result<Option<Self>, Error> {
         let path = layout.manifest();

@@ -126,6 +126,7 @@ mod tests {
             sites: 500,
             seed,
             scale: 1.0,
+            full: false,
         }
     }
 

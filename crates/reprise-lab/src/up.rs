@@ -12,7 +12,8 @@ use tokio::task::{JoinSet, spawn_blocking};
 use crate::Error;
 use crate::cluster::{self, Host, base_backup, connect, start_archiving};
 use crate::estate_files::{ROLE, write_env, write_estate};
-use crate::layout::Layout;
+use crate::layers;
+use crate::layout::{Layout, write_private};
 use crate::manifest::{Build, ClusterEntry, Manifest, Store};
 use crate::sites::{Site, generate};
 
@@ -43,17 +44,28 @@ async fn start_again(layout: &Layout, manifest: Manifest) -> Result<Manifest, Er
         let (host, folder, port) = (host.clone(), layout.cluster(&entry.name), entry.port);
         blocking(move || cluster::start(&host, &folder, Some(port)).map(drop)).await?;
     }
+    layers::start(layout, &manifest)?;
     Ok(manifest)
 }
 
 /// What an `up` that was cut off left behind is of no use.
 fn clear_unfinished(layout: &Layout, build: &Build) -> Result<(), Error> {
+    layers::stop(layout)?;
+    for folder in [layout.services(), layout.root().join("backups")] {
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
+        }
+    }
+    for file in [layout.diary(), layout.then(), layout.dark()] {
+        if file.exists() {
+            fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+        }
+    }
     for (name, _) in build.clusters() {
         cluster::stop(&layout.cluster(&name))?;
-        for folder in [layout.cluster(&name), layout.backup(&name)] {
-            if folder.exists() {
-                fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
-            }
+        let folder = layout.cluster(&name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
         }
     }
     Ok(())
@@ -81,14 +93,18 @@ async fn build_anew(layout: &Layout, build: &Build) -> Result<Manifest, Error> {
         clusters.push(done.map_err(|error| Error::Worker(error.to_string()))??);
     }
     clusters.sort_by(|a, b| (a.store.name(), &a.name).cmp(&(b.store.name(), &b.name)));
-    write_estate(layout, &clusters)?;
-    write_env(layout, &clusters, &password)?;
     let manifest = Manifest {
         version: 1,
         build: build.clone(),
         clusters,
+        ports: layers::ports(build)?,
     };
+    write_private(&layout.secret(), &password)?;
+    let described = layers::build(layout, &manifest, &sites).await?;
+    write_estate(layout, &manifest.clusters, &described)?;
+    write_env(layout, &manifest.clusters, &described, &password)?;
     manifest.save(layout)?;
+    layers::start(layout, &manifest)?;
     Ok(manifest)
 }
 

@@ -21,4 +21,4 @@ pub use initdb::{Initdb, initdb};
 pub use installation::{Installation, SearchPath};
 pub use postmaster::Postmaster;
 pub use server::{Lifetime, Server, ServerConfig, Stop, Tcp, private_folder};
-pub use spawn::attached;
+pub use spawn::{attached, detached};

@@ -41,7 +41,7 @@ pub fn attached(mut command: Command, at_death: Signal) -> io::Result<Child> {
 }
 
 /// Spawns a child in a session of its own, out of reach of the terminal's signals.
-pub(crate) fn detached(mut command: Command) -> io::Result<Child> {
+pub fn detached(mut command: Command) -> io::Result<Child> {
     // SAFETY: one system call that is async-signal-safe, no allocation.
     unsafe {
         command.pre_exec(|| {

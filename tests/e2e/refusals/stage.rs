@@ -16,7 +16,7 @@ use crate::binaries;
 use crate::estate::{Estate, Size};
 use crate::journal::block_on;
 
-pub const RUNBOOK: &str = "runbooks/restore-in-place.yaml";
+pub const RUNBOOK: &str = "runbooks/restore-databases.yaml";
 
 pub struct Stage {
     pub estate: Estate,

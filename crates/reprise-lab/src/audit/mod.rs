@@ -18,6 +18,7 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use crate::Error;
 use crate::cluster::{Host, admin, connect};
+use crate::layers::{self, LayerSummary};
 use crate::layout::Layout;
 use crate::ledger::{self, Verdicts};
 use crate::manifest::{ClusterEntry, Manifest};
@@ -46,6 +47,9 @@ pub struct Summary {
     pub neighbour_rows: u64,
     pub differences: u64,
     pub clusters: Vec<ClusterSummary>,
+    /// Of every other kind of store; none where the lab is not a full one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerSummary>,
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
@@ -73,8 +77,10 @@ pub async fn audit(layout: &Layout, at: Timestamp, sites: &Sites) -> Result<Summ
         drop(recovered);
         recover::discard(layout, entry, server)?;
     }
-    let sum = |field: fn(&ClusterSummary) -> u64| clusters.iter().map(field).sum();
-    let differences = sum(|cluster| cluster.differences);
+    let layers = layers::audit(layout, &mut layers::of(layout, &manifest)?, sites).await?;
+    let sum = |field: fn(&ClusterSummary) -> u64| -> u64 { clusters.iter().map(field).sum() };
+    let in_layers: u64 = layers.iter().map(|layer| layer.differences).sum();
+    let differences = sum(|cluster| cluster.differences) + in_layers;
     Ok(Summary {
         version: 1,
         at,
@@ -84,6 +90,7 @@ pub async fn audit(layout: &Layout, at: Timestamp, sites: &Sites) -> Result<Summ
         neighbour_rows: sum(|cluster| cluster.neighbour_rows),
         differences,
         clusters,
+        layers,
     })
 }
 

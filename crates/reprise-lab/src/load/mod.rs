@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::cluster::admin;
+use crate::layers;
 use crate::layout::Layout;
 use crate::ledger;
 use crate::manifest::{Manifest, Store};
@@ -75,6 +76,14 @@ pub async fn load(
         let seed = u64::from(options.seed) * 1000 + number as u64;
         writers.spawn(writer.run(seed, options.seconds.map(Duration::from_secs), stop.clone()));
     }
+    layers::writers(
+        layout,
+        &manifest,
+        options.seed.into(),
+        options.seconds.map(Duration::from_secs),
+        &stop,
+        &mut writers,
+    )?;
     let mut tally = Tally::default();
     while let Some(done) = writers.join_next().await {
         tally += done.map_err(|error| Error::Worker(error.to_string()))??;

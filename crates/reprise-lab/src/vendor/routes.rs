@@ -42,6 +42,7 @@ pub(super) async fn answer(request: Request<Incoming>, vendor: Arc<Vendor>) -> i
     if asked.segments.first().is_some_and(|first| first == "admin") {
         let segments: Vec<&str> = asked.segments.iter().skip(1).map(String::as_str).collect();
         let (status, body) = admin::answer(&asked.method, &segments, &asked.body, &vendor);
+        vendor.state().keep()?;
         return Ok(json_answer(status, &body));
     }
     let Some((doing, site, app)) = about(&asked) else {
@@ -60,6 +61,9 @@ pub(super) async fn answer(request: Request<Incoming>, vendor: Arc<Vendor>) -> i
         Some(What::Lose | What::Crash | What::Nothing | What::Leave(_)) | None => {}
     }
     let (status, body) = act(&asked, doing, &site, &app, mood.as_ref(), &vendor);
+    if doing == Doing::Install {
+        vendor.state().keep()?;
+    }
     match mood {
         Some(What::Lose) => Err(dropped()),
         Some(What::Crash) => Ok(json_answer(500, &json!({ "message": "it broke" }))),

@@ -1,7 +1,9 @@
 //! The listener: one task a connection, ended with the server.
 
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Args;
@@ -26,6 +28,13 @@ pub struct Options {
     /// Its secret.
     #[arg(long, default_value = "lab-secret")]
     pub client_secret: String,
+    /// A file with the secret, in place of `--client-secret`: an argument is
+    /// seen by everybody on the machine.
+    #[arg(long)]
+    pub client_secret_file: Option<PathBuf>,
+    /// Keeps what the sites have in this file, so that it is there after a restart.
+    #[arg(long)]
+    pub state: Option<PathBuf>,
     /// Apps in one page of a listing.
     #[arg(long, default_value_t = 50)]
     pub page: usize,
@@ -43,6 +52,8 @@ impl Default for Options {
             port: 0,
             client_id: "lab".to_owned(),
             client_secret: "lab-secret".to_owned(),
+            client_secret_file: None,
+            state: None,
             page: 50,
             chaos: 0.0,
             seed: 1,
@@ -69,13 +80,17 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start(options: Options) -> io::Result<Self> {
+    pub async fn start(mut options: Options) -> io::Result<Self> {
+        if let Some(file) = &options.client_secret_file {
+            options.client_secret = fs::read_to_string(file)?.trim_end().to_owned();
+        }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
         let moods = Moods::new(options.chaos, options.seed);
+        let state = State::open(moods, options.state.as_deref())?;
         let vendor = Arc::new(Vendor {
             options,
-            state: Mutex::new(State::new(moods)),
+            state: Mutex::new(state),
         });
         let listening = tokio::spawn(serve(listener, Arc::clone(&vendor)));
         Ok(Self {

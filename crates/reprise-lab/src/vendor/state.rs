@@ -1,6 +1,8 @@
 //! What the vendor knows, and what it did.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,18 +38,43 @@ pub(super) struct State {
     /// Answers given before, by key.
     answers: BTreeMap<String, (u16, Value)>,
     issued: u64,
+    file: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+struct Kept {
+    sites: BTreeMap<String, Apps>,
+    counts: Counts,
+    answers: BTreeMap<String, (u16, Value)>,
 }
 
 impl State {
-    pub fn new(moods: Moods) -> Self {
-        Self {
-            sites: BTreeMap::new(),
-            counts: Counts::default(),
+    /// What the file holds, or a vendor whom nobody has asked yet.
+    pub fn open(moods: Moods, file: Option<&Path>) -> io::Result<Self> {
+        let kept = match file.filter(|file| file.exists()) {
+            Some(file) => serde_json::from_str(&fs::read_to_string(file)?)?,
+            None => Kept::default(),
+        };
+        Ok(Self {
+            sites: kept.sites,
+            counts: kept.counts,
             moods,
             tokens: BTreeSet::new(),
-            answers: BTreeMap::new(),
+            answers: kept.answers,
             issued: 0,
-        }
+            file: file.map(Path::to_owned),
+        })
+    }
+
+    /// Writes down what must outlive the process.
+    pub fn keep(&self) -> io::Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let kept = json!({ "sites": self.sites, "counts": self.counts, "answers": self.answers });
+        let draft = file.with_extension("draft");
+        fs::write(&draft, kept.to_string())?;
+        fs::rename(&draft, file)
     }
 
     pub fn issue_token(&mut self) -> String {
