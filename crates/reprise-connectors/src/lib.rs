@@ -1,6 +1,7 @@
 //! Connectors: one folder for each kind of store, and one for actions that
 //! need no store. Each implements [`reprise_ports::Connector`].
 
+pub mod events;
 pub mod generic;
 pub mod http;
 pub mod ldap;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Apps, Elapsed, ShardId, StoreId};
+use crate::{Apps, Elapsed, Events, ShardId, StoreId};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Estate {
@@ -92,15 +92,18 @@ pub enum StoreKind {
     Ldap,
     /// A bucket that keeps versions, of any S3 API.
     S3,
+    /// Recorded events, and what they are replayed into.
+    Events,
 }
 
 impl StoreKind {
-    pub const ALL: [StoreKind; 5] = [
+    pub const ALL: [StoreKind; 6] = [
         Self::Postgres,
         Self::Mariadb,
         Self::Http,
         Self::Ldap,
         Self::S3,
+        Self::Events,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -110,6 +113,7 @@ impl StoreKind {
             Self::Http => "http",
             Self::Ldap => "ldap",
             Self::S3 => "s3",
+            Self::Events => "events",
         }
     }
 }
@@ -140,6 +144,7 @@ pub enum Tenancy {
     Apps(Box<Apps>),
     Directory(Directory),
     Objects(Objects),
+    Events(Box<Events>),
 }
 
 /// Which rows belong to a site: the root table and its key, and what the
@@ -225,6 +230,11 @@ pub enum Backup {
     },
     /// The bucket's own versions.
     Versions,
+    /// A folder of segments of recorded events, and a second copy of it.
+    Segments {
+        path: PathBuf,
+        second: Option<PathBuf>,
+    },
 }
 
 /// Text that may hold `${NAME}` references and must be treated as a secret

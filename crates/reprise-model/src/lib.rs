@@ -11,6 +11,7 @@ mod consistency;
 mod digest;
 mod estate;
 mod event;
+mod events;
 mod exit;
 mod id;
 mod outcome;
@@ -30,6 +31,7 @@ pub use estate::{
     StoreKind, TableRule, Tenancy, Tenant, Text,
 };
 pub use event::{AttemptEnd, Entry, Event, Halt, Owner, RunEnd};
+pub use events::{EventFields, EventTarget, Events, HttpTarget, SqlTarget};
 pub use exit::Exit;
 pub use id::{
     AttemptId, Epoch, PoolName, RunId, Seq, ShardId, SiteId, StepName, StoreId, TaskIx, TaskKey,

@@ -33,4 +33,4 @@ pub use observer::{Observer, Silent};
 pub use run_id::new_run_id;
 pub use succession::Succession;
 pub use survey::{Survey, SurveyError};
-pub use world::{World, WorldError, WorldOptions};
+pub use world::{World, WorldError, WorldOptions, recorded};

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod answer;
+mod audit;
 mod cancel;
 mod check;
 mod forecast;
@@ -26,6 +27,7 @@ use crate::printer::Printer;
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Check(check::Check),
+    Audit(audit::Audit),
     Plan(plan::PlanCommand),
     Forecast(forecast::ForecastCommand),
     Run(run::Run),
@@ -46,6 +48,7 @@ pub async fn dispatch(cli: Cli, printer: &Printer) -> Result<Exit, Failure> {
     let global = &cli.global;
     match cli.command {
         Command::Check(command) => command.perform(global, printer).await,
+        Command::Audit(command) => command.perform(global, printer).await,
         Command::Plan(command) => command.perform(global, printer).await,
         Command::Forecast(command) => command.perform(global, printer).await,
         Command::Run(command) => command.perform(global, printer).await,

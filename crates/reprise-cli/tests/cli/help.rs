@@ -7,8 +7,8 @@ fn every_command_explains_itself() {
     let sandbox = Sandbox::new();
     snapshot("help", &sandbox, &sandbox.run(&["--help"]));
     let commands = [
-        "check", "plan", "forecast", "run", "resume", "status", "runs", "approve", "pause",
-        "continue", "cancel", "retry", "report", "schema",
+        "check", "audit", "plan", "forecast", "run", "resume", "status", "runs", "approve",
+        "pause", "continue", "cancel", "retry", "report", "schema",
     ];
     for command in commands {
         let ended = sandbox.run(&[command, "--help"]);

@@ -43,7 +43,7 @@ impl From<Miss> for Fault {
 }
 
 /// Too much at once and not now may pass, and so may what broke in the vendor.
-pub(super) fn kind_of(status: StatusCode) -> FaultKind {
+pub(crate) fn kind_of(status: StatusCode) -> FaultKind {
     match status.as_u16() {
         408 | 425 | 429 | 500..=599 => FaultKind::Temporary,
         _ => FaultKind::Permanent,
@@ -58,7 +58,7 @@ pub(super) fn is_lost(status: StatusCode) -> bool {
 }
 
 /// The vendor's own words, short and in one line.
-pub(super) fn message_in(body: &[u8]) -> Option<String> {
+pub(crate) fn message_in(body: &[u8]) -> Option<String> {
     let words = match serde_json::from_slice::<Value>(body) {
         Ok(value) => [
             "error_description",

@@ -22,5 +22,9 @@ mod requests;
 mod slice;
 mod vendor;
 
+pub(crate) use fault::{kind_of, message_in};
+pub(crate) use requests::{escaped, harmless, is_dots};
+pub(crate) use vendor::split;
+
 pub use config::{AppsConfig, AppsShard, Credentials, Listing, Renderer, Seen};
 pub use connector::AppsConnector;

@@ -234,13 +234,13 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Miss> 
     Ok(())
 }
 
-fn is_dots(text: &str) -> bool {
+pub(crate) fn is_dots(text: &str) -> bool {
     matches!(text, "." | ".." | "")
 }
 
 /// Escaped, and without what leads elsewhere even so: a template that uses it
 /// is told that it is not there.
-fn harmless(attributes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub(crate) fn harmless(attributes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let pairs = attributes.iter().filter(|(_, value)| !is_dots(value));
     pairs
         .map(|(name, value)| (name.clone(), escaped(value)))
@@ -248,7 +248,7 @@ fn harmless(attributes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 
 /// Letters, digits and `-._~` as they are, every other byte as `%XX`.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -193,7 +193,7 @@ impl Vendor {
     }
 }
 
-fn split(
+pub(crate) fn split(
     live: &SecretString,
     store: &StoreId,
     shard: &ShardId,

@@ -1,11 +1,14 @@
 //! The world of an estate: its connectors, with paths and secrets resolved.
 //! One file for each kind of store.
 
+mod events;
 mod http;
 mod ldap;
 mod mariadb;
 mod postgres;
 mod s3;
+
+pub use events::recorded;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -113,6 +116,7 @@ impl World {
                 StoreKind::Postgres => postgres::open(store, &mut building),
                 StoreKind::Mariadb => mariadb::open(store, &mut building),
                 StoreKind::Http => http::open(store, &stores, &mut building)?,
+                StoreKind::Events => events::open(store, &mut building)?,
                 StoreKind::Ldap => ldap::open(store, &mut building),
                 StoreKind::S3 => s3::open(store, &mut building),
             };

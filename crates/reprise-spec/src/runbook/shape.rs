@@ -12,6 +12,10 @@ fn scopes() -> Vec<&'static str> {
     Scope::ALL.iter().map(|scope| scope.as_str()).collect()
 }
 
+fn only_words() -> Vec<&'static str> {
+    vec!["completeness"]
+}
+
 fn conflict_words() -> Vec<&'static str> {
     vec!["refuse", "keep", "replace"]
 }
@@ -222,9 +226,15 @@ const CONCURRENT: Field = Field::optional(
 .default("the connector's");
 
 /// A verification must look as the restore before it wrote.
+const ONLY: Field = Field::optional(
+    "only",
+    Kind::Word(only_words),
+    "Of recorded events: whether they are complete, and nothing of the target.",
+);
+
 static VERIFY: Shape = Shape::new(
     "`with` of `verify`",
-    &[ON_CONFLICT, TIES, CREATED_AFTER, CONCURRENT],
+    &[ON_CONFLICT, TIES, CREATED_AFTER, CONCURRENT, ONLY],
 );
 
 static RESTORE: Shape = Shape::new(

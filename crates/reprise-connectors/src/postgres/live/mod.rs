@@ -15,7 +15,7 @@ mod conflict;
 mod connections;
 mod copy;
 mod estimate;
-mod fault;
+pub(crate) mod fault;
 mod fill;
 mod inspect;
 mod integrity;

@@ -1,6 +1,7 @@
 //! What each kind of store has of its own: the keys of its tenant, of its
 //! shards and of their backups. One file for each kind.
 
+mod events;
 mod http;
 mod ldap;
 mod mariadb;
@@ -20,6 +21,7 @@ pub(super) static FIELDS: [(&str, &[Field]); StoreKind::ALL.len()] = [
     ("http", &http::FIELDS),
     ("ldap", &ldap::FIELDS),
     ("s3", &s3::FIELDS),
+    ("events", &events::FIELDS),
 ];
 
 pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
@@ -28,6 +30,7 @@ pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
         StoreKind::Http => http::tenancy(node),
         StoreKind::Ldap => ldap::tenancy(node),
         StoreKind::S3 => s3::tenancy(node),
+        StoreKind::Events => events::tenancy(node),
     }
 }
 
@@ -38,6 +41,7 @@ pub(super) fn shard(kind: StoreKind, entry: &Entry) -> Option<Shard> {
         StoreKind::Http => http::shard(entry),
         StoreKind::Ldap => ldap::shard(entry),
         StoreKind::S3 => s3::shard(entry),
+        StoreKind::Events => events::shard(entry),
     }
 }
 
@@ -48,5 +52,6 @@ pub(super) fn check(kind: StoreKind, store: &Node, report: &Report) {
         StoreKind::Http => http::check(store, report),
         StoreKind::Ldap => ldap::check(store, report),
         StoreKind::S3 => s3::check(store, report),
+        StoreKind::Events => events::check(store, report),
     }
 }

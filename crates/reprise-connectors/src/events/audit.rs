@@ -1,0 +1,266 @@
+//! Completeness up to T: of one site, and of all sites of a shard.
+
+use std::collections::BTreeMap;
+
+use reprise_model::{Fault, RecoveryPoint, SiteId, StoreId, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::complete::{Seen, StreamState, stream};
+use super::index::{Index, Manifest};
+use super::segments::Damage;
+use super::window::{Window, WindowKind};
+
+/// Streams of one recorder are not further apart than this, in microseconds:
+/// a broken piece behind an event that is later than T by more holds nothing of T.
+const APART: i64 = 300_000_000;
+/// Windows in evidence and messages; all of them are counted.
+const SAMPLES: usize = 10;
+
+/// What the archive holds of one site at T.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct SiteState {
+    pub site: SiteId,
+    pub streams: BTreeMap<String, StreamState>,
+    /// Of its streams, and what may be missing of any.
+    pub windows: Vec<Window>,
+}
+
+impl SiteState {
+    pub fn events(&self) -> u64 {
+        self.streams.values().map(|stream| stream.events).sum()
+    }
+
+    /// What fails a verdict.
+    pub fn open(&self) -> impl Iterator<Item = &Window> {
+        self.windows.iter().filter(|window| !window.healed)
+    }
+
+    /// The point that is measured for the site.
+    pub fn point(&self, manifest: &Manifest) -> Option<RecoveryPoint> {
+        let last = self.streams.values().filter_map(|stream| stream.last);
+        let after = self
+            .streams
+            .values()
+            .filter_map(|stream| stream.first_after);
+        let mut point = point(manifest)?;
+        point.last_before = last.map(|(_, time)| time).max();
+        point.first_after = after.min().or(point.first_after);
+        Some(point)
+    }
+
+    /// The windows that fail a verdict, the first of them in words.
+    pub fn words(&self) -> String {
+        let open: Vec<String> = self.open().map(Window::words).collect();
+        let shown = open[..open.len().min(SAMPLES)].join("; ");
+        match open.len() - open.len().min(SAMPLES) {
+            0 => shown,
+            more => format!("{shown}; and {more} more"),
+        }
+    }
+
+    pub fn evidence(&self, store: &StoreId) -> Value {
+        let open: Vec<&Window> = self.open().collect();
+        let healed = self.windows.len() - open.len();
+        json!({
+            "store": store,
+            "site": self.site,
+            "streams": self.streams.len(),
+            "events": self.events(),
+            "open": open.len(),
+            "healed": healed,
+            "windows": self.windows.iter().filter(|window| !window.healed)
+                .chain(self.windows.iter().filter(|window| window.healed))
+                .take(SAMPLES).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// The archive's own point: it proves only what it reaches.
+pub(super) fn point(manifest: &Manifest) -> Option<RecoveryPoint> {
+    let target = manifest.target_time?;
+    let (point, basis) = match (manifest.first_after, manifest.last_before) {
+        (Some(_), _) => (target, "the archive goes on after the target time"),
+        (None, Some(last)) => (last, "the archive ends before the target time"),
+        (None, None) => return None,
+    };
+    Some(RecoveryPoint {
+        point,
+        last_before: manifest.last_before,
+        first_after: manifest.first_after,
+        basis: basis.to_owned(),
+    })
+}
+
+/// Looks at one site.
+pub(super) fn site(index: &Index, manifest: &Manifest, id: &SiteId) -> Result<SiteState, Fault> {
+    let mut streams: BTreeMap<String, Vec<Seen>> = BTreeMap::new();
+    index.of_site(id, |record| add(&mut streams, &record.stream, record.seen))?;
+    Ok(judge(index, manifest, id, streams))
+}
+
+/// Looks at every site that the archive knows, and hands them over one by one.
+pub(super) fn all(
+    index: &Index,
+    manifest: &Manifest,
+    mut take: impl FnMut(SiteState),
+) -> Result<(), Fault> {
+    let mut file = 0;
+    let mut sites: BTreeMap<SiteId, BTreeMap<String, Vec<Seen>>> = BTreeMap::new();
+    let mut hand_over = |sites: BTreeMap<SiteId, BTreeMap<String, Vec<Seen>>>| {
+        for (id, streams) in sites {
+            take(judge(index, manifest, &id, streams));
+        }
+    };
+    index.of_all(|number, record| {
+        if number != file {
+            hand_over(std::mem::take(&mut sites));
+            file = number;
+        }
+        let streams = sites.entry(SiteId::from(&*record.site)).or_default();
+        add(streams, &record.stream, record.seen);
+    })?;
+    hand_over(sites);
+    Ok(())
+}
+
+fn add(streams: &mut BTreeMap<String, Vec<Seen>>, name: &str, seen: Seen) {
+    match streams.get_mut(name) {
+        Some(known) => known.push(seen),
+        None => {
+            streams.insert(name.to_owned(), vec![seen]);
+        }
+    }
+}
+
+fn judge(
+    index: &Index,
+    manifest: &Manifest,
+    id: &SiteId,
+    streams: BTreeMap<String, Vec<Seen>>,
+) -> SiteState {
+    let rules = index.rules();
+    let mut state = SiteState {
+        site: id.clone(),
+        streams: BTreeMap::new(),
+        windows: Vec::new(),
+    };
+    for (name, seen) in streams {
+        let judged = stream(id, &name, seen, &rules);
+        state.windows.extend(judged.windows.iter().cloned());
+        state.streams.insert(name, judged);
+    }
+    // A stream that goes on after T without a gap has lost nothing; of any
+    // other nobody knows whether its last events were in the broken piece.
+    let all_proven = !state.streams.is_empty() && state.streams.values().all(|one| one.proven);
+    let reaching = manifest.damages.iter();
+    let reaching = reaching.filter(|damage| reaches(damage, rules.target));
+    state.windows.extend(reaching.map(|damage| Window {
+        kind: WindowKind::Damage,
+        site: id.clone(),
+        stream: None,
+        from_seq: None,
+        to_seq: None,
+        from_time: damage.after,
+        to_time: damage.before,
+        count: 0,
+        healed: all_proven,
+        note: Some(note(damage)),
+    }));
+    state
+}
+
+fn reaches(damage: &Damage, target: Option<Timestamp>) -> bool {
+    match (damage.after, target) {
+        (Some(after), Some(target)) => {
+            after.as_micros() <= target.as_micros().saturating_add(APART)
+        }
+        (None, _) | (_, None) => true,
+    }
+}
+
+fn note(damage: &Damage) -> String {
+    let segment = damage.segment.display();
+    let (line, lines) = (damage.line, damage.lines);
+    let what = &damage.what;
+    match lines {
+        1 => format!("{segment} line {line}: {what}"),
+        _ => format!("{segment} lines {line} and {} more: {what}", lines - 1),
+    }
+}
+
+/// One shard, as `audit events` tells it.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Audited {
+    pub sites: u64,
+    pub streams: u64,
+    pub events: u64,
+    /// When the archive's last event at or before T was.
+    pub last_before: Option<Timestamp>,
+    pub first_after: Option<Timestamp>,
+    pub windows: Vec<Window>,
+    /// Pieces of segments that no copy has whole.
+    pub damages: Vec<Damage>,
+}
+
+impl Audited {
+    /// Windows that fail a verdict.
+    pub fn open(&self) -> usize {
+        self.windows.iter().filter(|window| !window.healed).count()
+    }
+
+    /// Where nothing could be read, nothing is known to be complete.
+    pub fn is_complete(&self) -> bool {
+        self.open() == 0 && (self.sites > 0 || self.damages.is_empty())
+    }
+}
+
+/// Which sites, and from when on.
+#[derive(Clone, Debug, Default)]
+pub struct Range {
+    /// All that the archive knows where absent.
+    pub sites: Option<Vec<SiteId>>,
+    pub from: Option<Timestamp>,
+}
+
+impl Range {
+    fn shows(&self, window: &Window) -> bool {
+        match (self.from, window.to_time.or(window.from_time)) {
+            (Some(from), Some(to)) => to >= from,
+            (None, _) | (_, None) => true,
+        }
+    }
+}
+
+pub(super) fn audited(index: &Index, manifest: &Manifest, range: &Range) -> Result<Audited, Fault> {
+    let mut audited = Audited {
+        sites: 0,
+        streams: 0,
+        events: 0,
+        last_before: manifest.last_before,
+        first_after: manifest.first_after,
+        windows: Vec::new(),
+        damages: manifest.damages.clone(),
+    };
+    let mut take = |state: SiteState| {
+        audited.sites += 1;
+        audited.streams += state.streams.len() as u64;
+        audited.events += state.events();
+        let shown = state.windows.into_iter();
+        audited
+            .windows
+            .extend(shown.filter(|window| range.shows(window)));
+    };
+    match &range.sites {
+        None => all(index, manifest, &mut take)?,
+        Some(ids) => {
+            for id in ids {
+                take(site(index, manifest, id)?);
+            }
+        }
+    }
+    audited
+        .windows
+        .sort_by(|a, b| (&a.site, &a.stream, a.from_seq).cmp(&(&b.site, &b.stream, b.from_seq)));
+    Ok(audited)
+}
