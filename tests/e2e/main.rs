@@ -6,6 +6,7 @@ mod consistency;
 mod estate;
 mod journal;
 mod killer;
+mod layers;
 mod matrix;
 mod refusals;
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 use reprise_lab::accident::{self, Accident};
 use reprise_lab::audit::{self, Sites, Summary};
-use reprise_lab::layers::front;
+use reprise_lab::layers::{front, plant};
 use reprise_lab::layout::Layout;
 use reprise_lab::load::{self, parse_ids};
 use reprise_lab::manifest::{Build, Store};
@@ -69,6 +69,16 @@ enum Command {
     Tamper {
         #[command(flatten)]
         place: Place,
+    },
+    /// Change one thing of a site that a verification must find.
+    #[command(hide = true)]
+    Plant {
+        #[command(flatten)]
+        place: Place,
+        #[arg(value_enum)]
+        fault: plant::Fault,
+        #[arg(long)]
+        site: i64,
     },
     /// Be a third-party vendor of apps on the loopback address, until a signal.
     Vendor {
@@ -130,6 +140,10 @@ async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Tamper { place } => {
             let rows = tamper::tamper(&Layout::at(&place.dir)?).await?;
             eprintln!("tampered with {rows} rows");
+        }
+        Command::Plant { place, fault, site } => {
+            let what = plant::plant(&Layout::at(&place.dir)?, fault, site).await?;
+            eprintln!("planted: {what}");
         }
         Command::Vendor { options } => vendor_command(options).await?,
         Command::Front { place, port } => front::serve(Layout::at(&place.dir)?, port).await?,

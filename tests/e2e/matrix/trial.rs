@@ -50,6 +50,7 @@ impl Trial {
             shards: 2,
             sites: 6,
             scale: 0.2,
+            full: false,
         });
         estate.accident(DELETED);
         estate.plan_with(&binaries::workspace().join("tests/e2e/matrix/runbook.yaml"));

@@ -37,6 +37,7 @@ impl Stage {
             shards: 1,
             sites: 8,
             scale: 0.1,
+            full: false,
         });
         estate.accident(2);
         let accident = Accident::find(&estate.layout())

@@ -52,6 +52,16 @@ impl Apps {
         serde_json::from_slice(&body).map_err(|error| Error::Worker(format!("the vendor: {error}")))
     }
 
+    pub async fn be_silent_about(&self, site: i64) -> Result<(), Error> {
+        let site = site.to_string();
+        let told = json!([{ "what": "nothing", "on": "install", "site": site }]);
+        let request = self
+            .client
+            .put(self.url("/admin/mischief"))
+            .body(told.to_string());
+        self.ask(request).await.map(drop)
+    }
+
     async fn token(&self) -> Result<String, Error> {
         let form = format!(
             "grant_type=client_credentials&client_id={CLIENT}&client_secret={}",

@@ -79,6 +79,16 @@ impl Directory {
         Ok(groups.iter().flat_map(of_site).collect())
     }
 
+    pub fn expel_one(&self, site: i64) -> Result<Option<String>, Error> {
+        let Some((group, member)) = self.memberships(site)?.into_iter().next() else {
+            return Ok(None);
+        };
+        self.tools.change(&format!(
+            "dn: {group}\nchangetype: modify\ndelete: member\nmember: {member}\n\n"
+        ))?;
+        Ok(Some(format!("{member} in {group}")))
+    }
+
     fn consultants(&self, site: i64) -> Result<Vec<Entry>, Error> {
         self.tools
             .search(PEOPLE, &format!("(departmentNumber={site})"))

@@ -98,6 +98,39 @@ impl Media {
             .map(drop)
     }
 
+    /// The first of the site's objects.
+    async fn first(&self, site: i64) -> Result<Option<String>, Error> {
+        let prefix = prefix(site);
+        let (items, _) = self.page(&prefix, None).await?;
+        let first = items.into_keys().next();
+        Ok(first.map(|key| format!("{prefix}{key}")))
+    }
+
+    pub async fn lose_one(&self, site: i64) -> Result<Option<String>, Error> {
+        let Some(key) = self.first(site).await? else {
+            return Ok(None);
+        };
+        self.remove(&key).await?;
+        Ok(Some(key))
+    }
+
+    pub async fn spoil_one(&self, site: i64) -> Result<Option<String>, Error> {
+        let Some(key) = self.first(site).await? else {
+            return Ok(None);
+        };
+        let action = self.bucket.get_object(Some(&self.credentials), &key);
+        let answer = self
+            .send(Method::GET, action.sign(SIGNED), Vec::new())
+            .await?;
+        let unread = |error: reqwest::Error| Error::Worker(error.without_url().to_string());
+        let mut content = answer.bytes().await.map_err(unread)?.to_vec();
+        if let Some(first) = content.first_mut() {
+            *first ^= 1;
+        }
+        self.put(&key, &content).await?;
+        Ok(Some(key))
+    }
+
     async fn keep_versions(&self) -> Result<(), Error> {
         let made = self.bucket.create_bucket(&self.credentials);
         self.send(Method::PUT, made.sign(SIGNED), Vec::new())

@@ -9,6 +9,7 @@ pub mod front;
 mod ldif;
 mod load;
 mod media;
+pub mod plant;
 mod service;
 mod sources;
 mod then;
