@@ -40,6 +40,8 @@ system_packages() {
   fi
   # libFuzzer is C++.
   command -v c++ >/dev/null || apt_install g++ || say "no C++ compiler here: \`make fuzz\` cannot run"
+  # Stores of kind `git` are read by it.
+  command -v git >/dev/null || apt_install git || say "no git here: its tests cannot run"
   # Only the tests of its backups need it; reprise itself does without.
   installed pgbackrest || apt_install pgbackrest || say "no pgbackrest here: its tests cannot run"
   # The tests of directories start it, privately; reprise itself does without.

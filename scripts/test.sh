@@ -22,6 +22,7 @@ leave_out pgbackrest pgbackrest
 leave_out slapd slapd
 leave_out ldapmodify slapd
 leave_out mariadb-backup mariadb
+leave_out git git
 nextest=()
 for one in "${filter[@]}"; do
   [ ${#nextest[@]} -eq 0 ] && nextest=(-E "$one") || nextest[1]+=" and $one"

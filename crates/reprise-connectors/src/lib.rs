@@ -3,6 +3,7 @@
 
 pub mod events;
 pub mod generic;
+pub mod git;
 pub mod http;
 pub mod ldap;
 pub mod mariadb;

@@ -94,16 +94,19 @@ pub enum StoreKind {
     S3,
     /// Recorded events, and what they are replayed into.
     Events,
+    /// Files in a git repository.
+    Git,
 }
 
 impl StoreKind {
-    pub const ALL: [StoreKind; 6] = [
+    pub const ALL: [StoreKind; 7] = [
         Self::Postgres,
         Self::Mariadb,
         Self::Http,
         Self::Ldap,
         Self::S3,
         Self::Events,
+        Self::Git,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -114,6 +117,7 @@ impl StoreKind {
             Self::Ldap => "ldap",
             Self::S3 => "s3",
             Self::Events => "events",
+            Self::Git => "git",
         }
     }
 }
@@ -145,6 +149,7 @@ pub enum Tenancy {
     Directory(Directory),
     Objects(Objects),
     Events(Box<Events>),
+    Files(Files),
 }
 
 /// Which rows belong to a site: the root table and its key, and what the
@@ -178,6 +183,14 @@ pub struct Directory {
     /// Attributes of groups that name members.
     pub member: Vec<String>,
     pub shared: Option<SharedUsers>,
+}
+
+/// Which files of a repository belong to a site.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Files {
+    /// Template of the path of its folder, or of its one file. One that names
+    /// no site is what all sites have in common.
+    pub path: String,
 }
 
 /// Entries that several sites have in common.
@@ -235,6 +248,8 @@ pub enum Backup {
         path: PathBuf,
         second: Option<PathBuf>,
     },
+    /// A git repository, by folder or by what `git clone` takes.
+    Git { repository: String, branch: String },
 }
 
 /// Text that may hold `${NAME}` references and must be treated as a secret

@@ -31,3 +31,12 @@ fn event_gap_audit_has_nothing_to_be_told() {
     );
     assert_eq!(lint(&runbook, &estate), []);
 }
+
+#[test]
+fn config_rollback_has_nothing_to_be_told() {
+    let (runbook, estate) = load(
+        "runbooks/config-rollback.yaml",
+        "fixtures/estates/valid/config.yaml",
+    );
+    assert_eq!(lint(&runbook, &estate), []);
+}

@@ -2,6 +2,7 @@
 //! One file for each kind of store.
 
 mod events;
+mod git;
 mod http;
 mod ldap;
 mod mariadb;
@@ -117,6 +118,7 @@ impl World {
                 StoreKind::Mariadb => mariadb::open(store, &mut building),
                 StoreKind::Http => http::open(store, &stores, &mut building)?,
                 StoreKind::Events => events::open(store, &mut building)?,
+                StoreKind::Git => git::open(store, &mut building),
                 StoreKind::Ldap => ldap::open(store, &mut building),
                 StoreKind::S3 => s3::open(store, &mut building),
             };

@@ -2,6 +2,7 @@
 //! shards and of their backups. One file for each kind.
 
 mod events;
+mod git;
 mod http;
 mod ldap;
 mod mariadb;
@@ -22,6 +23,7 @@ pub(super) static FIELDS: [(&str, &[Field]); StoreKind::ALL.len()] = [
     ("ldap", &ldap::FIELDS),
     ("s3", &s3::FIELDS),
     ("events", &events::FIELDS),
+    ("git", &git::FIELDS),
 ];
 
 pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
@@ -31,6 +33,7 @@ pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
         StoreKind::Ldap => ldap::tenancy(node),
         StoreKind::S3 => s3::tenancy(node),
         StoreKind::Events => events::tenancy(node),
+        StoreKind::Git => git::tenancy(node),
     }
 }
 
@@ -42,6 +45,7 @@ pub(super) fn shard(kind: StoreKind, entry: &Entry) -> Option<Shard> {
         StoreKind::Ldap => ldap::shard(entry),
         StoreKind::S3 => s3::shard(entry),
         StoreKind::Events => events::shard(entry),
+        StoreKind::Git => git::shard(entry),
     }
 }
 
@@ -53,5 +57,6 @@ pub(super) fn check(kind: StoreKind, store: &Node, report: &Report) {
         StoreKind::Ldap => ldap::check(store, report),
         StoreKind::S3 => s3::check(store, report),
         StoreKind::Events => events::check(store, report),
+        StoreKind::Git => git::check(store, report),
     }
 }

@@ -1,0 +1,3 @@
+//! Configuration in a real git repository.
+
+mod git;
