@@ -15,6 +15,9 @@ examples="${CARGO_TARGET_DIR:-target}/release/examples"
 heading "a slice: restore against psql copy | psql copy, ${BENCH_ROWS:-400000} rows"
 REPRISE_DEPS="${REPRISE_DEPS:-.deps}" "$examples/slice_bench" --rows "${BENCH_ROWS:-400000}" --rounds 5
 
+heading "a bucket: restore against rclone copy, 5,000 objects"
+scripts/bench-media.sh
+
 heading "a batch: sites of one shard in one run against each with a recovery of its own"
 scripts/bench-batch.sh
 
