@@ -88,7 +88,8 @@ async fn markers_older_versions_and_later_keys_are_brought_to_t() {
     ));
     // A repeat does nothing, also without its manifest.
     let before = world.listing().await;
-    std::fs::remove_dir_all(world.folder.path().join("media")).expect("a manifest");
+    let main = format!("media-main-{}", target.compact());
+    std::fs::remove_dir_all(world.folder.path().join(main)).expect("a manifest");
     world
         .perform(Action::Restore, "a", target, json!({}))
         .await
