@@ -83,39 +83,38 @@ impl<'a> SqlSession<'a> {
         })
     }
 
+    /// Offsets and counts as of one moment: another may be replaying.
     pub async fn held(&mut self, site: &CallSite) -> Result<Held, Fault> {
-        let sql = format!(
+        let offsets = format!(
             "select stream, seq from {} where site = $1",
             self.target.offsets
         );
-        let rows = self.rows("reading the offsets", sql, site).await?;
-        let offsets = self.pairs("reading the offsets", &rows)?;
-        let counts = match &self.target.count {
+        let read = async {
+            let moment = "begin isolation level repeatable read, read only";
+            let mut transaction = self.connection.begin_with(moment).await?;
+            let offsets = rows(&mut transaction, offsets, site).await?;
+            let counts = match &self.target.count {
+                Some(count) => Some(rows(&mut transaction, count.clone(), site).await?),
+                None => None,
+            };
+            transaction.commit().await?;
+            Ok((offsets, counts))
+        };
+        let read: Result<_, sqlx::Error> = read.await;
+        let doing = "reading offsets and counts";
+        let (offsets, counts) = read.map_err(|error| fault(&self.end, doing, &error))?;
+        let counts = match counts {
             None => None,
-            Some(count) => {
-                let rows = self.rows("counting", count.clone(), site).await?;
-                let counts = self.pairs("counting", &rows)?.into_iter();
-                Some(
-                    counts
-                        .map(|(stream, count)| (stream, u64::try_from(count).unwrap_or(0)))
-                        .collect(),
-                )
+            Some(rows) => {
+                let pairs = self.pairs(doing, &rows)?.into_iter();
+                let count = |count| u64::try_from(count).unwrap_or(0);
+                Some(pairs.map(|(stream, n)| (stream, count(n))).collect())
             }
         };
-        Ok(Held { offsets, counts })
-    }
-
-    async fn rows(
-        &mut self,
-        doing: &str,
-        sql: String,
-        site: &CallSite,
-    ) -> Result<Vec<PgRow>, Fault> {
-        let asked = query(AssertSqlSafe(sql)).bind(site.id.as_str());
-        asked
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(|error| fault(&self.end, doing, &error))
+        Ok(Held {
+            offsets: self.pairs(doing, &offsets)?,
+            counts,
+        })
     }
 
     fn pairs(&self, doing: &str, rows: &[PgRow]) -> Result<BTreeMap<String, i64>, Fault> {
@@ -203,6 +202,15 @@ impl<'a> SqlSession<'a> {
             "the live end answers, and keeps offsets in {offsets}"
         ))
     }
+}
+
+async fn rows(
+    connection: &mut PgConnection,
+    sql: String,
+    site: &CallSite,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    let asked = query(AssertSqlSafe(sql)).bind(site.id.as_str());
+    asked.fetch_all(connection).await
 }
 
 /// Makes the row of the offset if need be, locks it, and tells its number.
