@@ -1,8 +1,12 @@
 //! Which apps there were at T, and how near to T the listing reaches.
 
-use reprise_model::{Action, FaultKind};
+use std::ops::ControlFlow;
 
-use crate::bench::{Bench, T, call, perform};
+use reprise_model::{Action, End, FaultKind, Side};
+use reprise_ports::{Item, Listing};
+use tokio_util::sync::CancellationToken;
+
+use crate::bench::{Bench, Quiet, T, call, perform};
 
 #[tokio::test]
 async fn a_listing_with_times_is_read_as_of_t_and_tells_its_point() {
@@ -54,4 +58,45 @@ async fn a_listing_that_cannot_be_read_stops_before_anything_is_asked() {
     assert_eq!(fault.kind, FaultKind::Permanent);
     assert!(fault.message.contains("apps.csv cannot be read"), "{fault}");
     assert_eq!(bench.vendor.counts(), Default::default());
+}
+
+#[tokio::test]
+async fn what_the_vendor_lists_is_told_to_who_compares() {
+    let bench = Bench::new().await;
+    let apps = [("crm", "active"), ("maps", "suspended"), ("own", "active")];
+    bench.vendor.set_site("7", &apps);
+    let connector = bench.connector();
+    let items = async |at: End| {
+        let call = call(Action::Verify, "7");
+        let listing = Listing {
+            shard: call.shard.unwrap(),
+            site: call.site.unwrap(),
+            target_time: call.target_time,
+            side: Side {
+                store: "marketplace".into(),
+                key: "id".into(),
+                compare: vec!["state".into(), "plan".into()],
+                at,
+                query: None,
+                filter: None,
+                list: Default::default(),
+            },
+        };
+        let mut items = Vec::new();
+        let mut take = |item: Item| {
+            let texts = std::iter::once(item.key).chain(item.fields);
+            let texts: Vec<_> = texts.map(|text| text.unwrap_or("-".into())).collect();
+            items.push(texts.join(" "));
+            ControlFlow::Continue(())
+        };
+        let quiet = Quiet(CancellationToken::new());
+        connector.list(&listing, &mut take, &quiet).await.unwrap();
+        items
+    };
+    let live = items(End::Live).await;
+    assert_eq!(live, ["crm ok -", "maps suspended -", "own ok -"]);
+    let then = items(End::Target).await;
+    assert_eq!(then[..2], ["calendar - free", "crm - gold"]);
+    assert_eq!(then.len(), 5);
+    assert!(bench.vendor.counts().effects.is_empty());
 }

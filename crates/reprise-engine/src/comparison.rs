@@ -211,6 +211,7 @@ impl<'a> Comparison<'a> {
                 | Action::HttpCheck
                 | Action::TcpCheck
                 | Action::CheckConsistency
+                | Action::CheckReferences
                 | Action::Release
                 | Action::Gate => false,
             }

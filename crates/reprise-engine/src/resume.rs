@@ -108,9 +108,11 @@ impl Kind {
             Action::Restore => Self::Once,
             Action::Recover | Action::Release => Self::Scratch,
             Action::Exec => Self::Program,
-            Action::Verify | Action::HttpCheck | Action::TcpCheck | Action::CheckConsistency => {
-                Self::Check
-            }
+            Action::Verify
+            | Action::HttpCheck
+            | Action::TcpCheck
+            | Action::CheckConsistency
+            | Action::CheckReferences => Self::Check,
             Action::Gate => Self::Gate,
         }
     }

@@ -17,6 +17,7 @@ mod id;
 mod outcome;
 mod plan;
 mod plans;
+mod references;
 mod runbook;
 mod state;
 mod time;
@@ -42,6 +43,7 @@ pub use plan::{
     PlannedTask, SourceFile,
 };
 pub use plans::{Plans, counterparts};
+pub use references::{End, Listed, Orphans, References, Side};
 pub use runbook::{Action, HaltLimit, HaltRule, Pool, Retry, Runbook, Scope, Step, WaveSize};
 pub use state::TaskState;
 pub use time::{Elapsed, Timestamp, TimestampError, format_duration, parse_duration};

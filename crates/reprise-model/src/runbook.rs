@@ -100,10 +100,13 @@ pub enum Action {
     /// Hold the recovery points of all of a site's slices against the target time.
     #[serde(rename = "check.consistency")]
     CheckConsistency,
+    /// Compare what two stores say of each other.
+    #[serde(rename = "check.references")]
+    CheckReferences,
 }
 
 impl Action {
-    pub const ALL: [Action; 9] = [
+    pub const ALL: [Action; 10] = [
         Self::Recover,
         Self::Restore,
         Self::Verify,
@@ -113,6 +116,7 @@ impl Action {
         Self::HttpCheck,
         Self::TcpCheck,
         Self::CheckConsistency,
+        Self::CheckReferences,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -126,6 +130,7 @@ impl Action {
             Self::HttpCheck => "http.check",
             Self::TcpCheck => "tcp.check",
             Self::CheckConsistency => "check.consistency",
+            Self::CheckReferences => "check.references",
         }
     }
 
@@ -133,9 +138,12 @@ impl Action {
     pub fn wants_store(self) -> bool {
         match self {
             Self::Recover | Self::Restore | Self::Verify | Self::Release => true,
-            Self::Gate | Self::Exec | Self::HttpCheck | Self::TcpCheck | Self::CheckConsistency => {
-                false
-            }
+            Self::Gate
+            | Self::Exec
+            | Self::HttpCheck
+            | Self::TcpCheck
+            | Self::CheckConsistency
+            | Self::CheckReferences => false,
         }
     }
 
@@ -150,7 +158,8 @@ impl Action {
             | Self::Exec
             | Self::HttpCheck
             | Self::TcpCheck
-            | Self::CheckConsistency => true,
+            | Self::CheckConsistency
+            | Self::CheckReferences => true,
         }
     }
 
@@ -167,6 +176,7 @@ impl Action {
             | Self::HttpCheck
             | Self::TcpCheck
             | Self::CheckConsistency
+            | Self::CheckReferences
             | Self::Gate => true,
             Self::Recover | Self::Restore | Self::Release | Self::Exec => false,
         }

@@ -86,6 +86,8 @@ pub enum PlanError {
         action: &'static str,
         scope: &'static str,
     },
+    #[error("step {step} does not say what it compares: {why}")]
+    NothingCompared { step: StepName, why: String },
     #[error("pool {pool} has no slots: its tasks would never start")]
     PoolWithoutSlots { pool: PoolName },
     #[error("steps need each other in a circle: {}", chain(.path))]
@@ -120,6 +122,7 @@ impl PlanError {
             Self::UnknownPool { .. } => "unknown-pool",
             Self::PoolWithoutSlots { .. } => "pool-without-slots",
             Self::StoreMissing { .. } => "store-missing",
+            Self::NothingCompared { .. } => "nothing-compared",
             Self::Cycle { .. } => "cycle",
             Self::TooManyEdges { .. } => "too-many-dependencies",
         }

@@ -4,6 +4,7 @@ mod checks;
 mod planned;
 mod pools;
 mod recovery;
+mod references;
 
 use reprise_model::{Estate, Plan, Runbook, Step, StepName, StoreId};
 use serde::Serialize;
@@ -70,7 +71,7 @@ struct Looking<'a> {
 
 type Rule = fn(&Looking<'_>) -> Vec<Warning>;
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     recovery::restore_without_recover,
     recovery::verify_without_restore,
     recovery::restore_without_verify,
@@ -79,6 +80,7 @@ const RULES: [Rule; 12] = [
     checks::gate_holds_nothing,
     checks::handover_before_verify,
     checks::consistency_added,
+    references::compared_too_early,
     checks::timeout_below_expectation,
     pools::pool_unused,
     pools::pool_above_slots,

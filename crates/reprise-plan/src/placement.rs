@@ -1,6 +1,6 @@
 //! Which shard of each store holds which site.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reprise_model::{Estate, PlannedShard, Runbook, ShardId, Store, StoreId};
 
@@ -8,6 +8,7 @@ use crate::error::{PlanError, PlanErrors};
 use crate::nearest::nearest;
 use crate::render::{self, Facts};
 use crate::select::Chosen;
+use crate::steps::stores_of;
 
 /// Shards that hold a selected site, and who is where. Shards are numbered in
 /// the estate's order; sites as they are handed in.
@@ -30,12 +31,8 @@ impl<'a> Placement<'a> {
         runbook: &Runbook,
         sites: &[Chosen<'_>],
     ) -> Result<Self, PlanErrors> {
-        let named = |store: &&Store| {
-            runbook
-                .steps
-                .iter()
-                .any(|s| s.store.as_ref() == Some(&store.id))
-        };
+        let known: BTreeSet<StoreId> = runbook.steps.iter().flat_map(stores_of).collect();
+        let named = |store: &&Store| known.contains(&store.id);
         let stores: Vec<&Store> = estate.stores.iter().filter(named).collect();
         let mut placement = Self {
             by_store: stores

@@ -7,7 +7,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use petgraph::{Direction, Graph};
-use reprise_model::{Estate, Runbook, Scope, Step, StepName};
+use reprise_model::{Estate, References, Runbook, Scope, Step, StepName, StoreId};
 
 use crate::error::PlanError;
 use crate::nearest::nearest;
@@ -134,6 +134,17 @@ fn places(runbook: &Runbook) -> BTreeMap<&StepName, usize> {
     steps.map(|(at, step)| (&step.name, at)).collect()
 }
 
+/// The store that a step works on, and those whose listings it compares.
+pub(crate) fn stores_of(step: &Step) -> Vec<StoreId> {
+    let mut stores: Vec<StoreId> = step.store.iter().cloned().collect();
+    if let Some(Ok(references)) = References::of(step.action, &step.with) {
+        let compared = references.sides().map(|side| side.store.clone());
+        stores.extend(compared);
+    }
+    stores.dedup();
+    stores
+}
+
 /// Everything that keeps the steps from forming a graph over the estate.
 pub(crate) fn mistakes(runbook: &Runbook, estate: &Estate, graph: &StepGraph) -> Vec<PlanError> {
     let by_name = places(runbook);
@@ -174,24 +185,26 @@ fn unknown_names(
             nearest: nearest(need.as_str(), steps).map(str::to_owned),
         });
     }
-    match &step.store {
-        Some(store) if estate.store(store).is_none() => {
+    for store in stores_of(step) {
+        if estate.store(&store).is_none() {
             let stores = estate.stores.iter().map(|s| s.id.as_str());
             errors.push(PlanError::UnknownStore {
                 step: name(),
-                store: store.clone(),
                 nearest: nearest(store.as_str(), stores).map(str::to_owned),
+                store,
             });
         }
-        Some(_) => {}
-        None if step.scope == Scope::Shard || step.action.wants_store() => {
-            errors.push(PlanError::StoreMissing {
-                step: name(),
-                action: step.action.as_str(),
-                scope: step.scope.as_str(),
-            });
-        }
-        None => {}
+    }
+    if step.store.is_none() && (step.scope == Scope::Shard || step.action.wants_store()) {
+        errors.push(PlanError::StoreMissing {
+            step: name(),
+            action: step.action.as_str(),
+            scope: step.scope.as_str(),
+        });
+    }
+    if let Some(Err(why)) = References::of(step.action, &step.with) {
+        let step = name();
+        errors.push(PlanError::NothingCompared { step, why });
     }
     if let Some(pool) = &step.pool
         && !runbook.pools.iter().any(|p| p.name == *pool)

@@ -6,6 +6,7 @@ mod large;
 mod linting;
 mod messages;
 mod properties;
+mod references;
 mod shapes;
 mod verifying;
 mod whole;

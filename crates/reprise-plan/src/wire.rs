@@ -11,13 +11,13 @@
 //! shards needs another store's: shards times shards, and where a whole scope
 //! is passed through; [`MAX_EDGES`] bounds both.
 
-use reprise_model::{NotPlanned, PlannedTask, Runbook, Scope, Step, TaskIx, TaskKey};
+use reprise_model::{NotPlanned, PlannedTask, Runbook, Scope, Step, StoreId, TaskIx, TaskKey};
 
 use crate::error::{PlanError, PlanErrors};
 use crate::placement::Placement;
 use crate::render::{self, Facts};
 use crate::select::Chosen;
-use crate::steps::StepGraph;
+use crate::steps::{StepGraph, stores_of};
 
 /// At 4 bytes an edge, what a plan may weigh in memory on a small machine.
 pub(crate) const MAX_EDGES: usize = 50_000_000;
@@ -145,6 +145,8 @@ impl Wiring<'_> {
                         return Ok(Some(format!("store {store} holds no slice of the site")));
                     };
                     facts.shard = Some(self.placement.facts_of(shard).1);
+                } else if let Some(store) = self.nothing_to_compare(step, site) {
+                    return Ok(Some(format!("store {store} holds no slice of the site")));
                 }
             }
         }
@@ -161,6 +163,12 @@ impl Wiring<'_> {
                 others: 0,
             }),
         }
+    }
+
+    /// A store of the step's listings that has nothing of the site.
+    fn nothing_to_compare(&self, step: &Step, site: u32) -> Option<StoreId> {
+        let mut stores = stores_of(step).into_iter();
+        stores.find(|store| self.placement.shard_of(store, site).is_none())
     }
 
     fn name(&self, subject: Subject) -> String {

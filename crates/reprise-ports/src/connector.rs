@@ -9,12 +9,14 @@
 //! knows neither journal nor engine, so that it can run on another machine.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use reprise_model::{
-    Action, AttemptId, Fault, Outcome, RunId, ShardId, SiteId, StoreId, TaskKey, Timestamp, Volume,
+    Action, AttemptId, Fault, Outcome, RunId, ShardId, Side, SiteId, StoreId, TaskKey, Timestamp,
+    Volume,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -139,6 +141,27 @@ pub enum Level {
 /// A site as the estate's list gives it.
 pub type SiteRow = BTreeMap<String, String>;
 
+/// What of one site's slice is listed, to be held against another store's.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Listing {
+    pub shard: ShardId,
+    pub site: CallSite,
+    pub target_time: Timestamp,
+    /// Which end, what of it, its key and what is compared.
+    pub side: Side,
+}
+
+/// One item of a listing. An item without a key refers to nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Item {
+    pub key: Option<String>,
+    /// As many as the side compares, in its order.
+    pub fields: Vec<Option<String>>,
+}
+
+/// Takes one item after another; `Break` ends the listing there.
+pub type Take<'a> = &'a mut (dyn FnMut(Item) -> ControlFlow<()> + Send);
+
 #[async_trait]
 pub trait Connector: Send + Sync {
     fn offers(&self) -> &'static [Action];
@@ -180,6 +203,21 @@ pub trait Connector: Send + Sync {
     ) -> BTreeMap<String, String> {
         let _ = (shard, target_time, ids);
         BTreeMap::new()
+    }
+
+    /// Gives all items of a site's slice, in any order, without changing
+    /// anything. `Ok` means that it was read to its end, or to a `Break`.
+    async fn list(
+        &self,
+        listing: &Listing,
+        take: Take<'_>,
+        context: &dyn Context,
+    ) -> Result<(), Fault> {
+        let _ = (take, context);
+        let store = &listing.side.store;
+        Err(Fault::permanent(format!(
+            "store `{store}` cannot be listed: its kind does not offer it"
+        )))
     }
 
     /// Ends every process and connection that it started. What a resumed run

@@ -4,8 +4,8 @@ mod connector;
 mod journal;
 
 pub use connector::{
-    Call, CallSite, Connector, Context, Estimate, Finding, Inspect, Inspection, Level, Probe,
-    Progress, SiteRow,
+    Call, CallSite, Connector, Context, Estimate, Finding, Inspect, Inspection, Item, Level,
+    Listing, Probe, Progress, SiteRow, Take,
 };
 pub use journal::{
     Claim, Journal, JournalError, NewRun, OwnerState, RunRow, Sink, Summarised, Summary, Verified,

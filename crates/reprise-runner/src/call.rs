@@ -176,6 +176,24 @@ fn options_of(run: &RunId, plan: &Plan, task: TaskIx) -> Result<Map<String, Valu
     Ok(with)
 }
 
+/// Listings are no templates; they are told which shards hold the site.
+fn compared(plan: &Plan, task: TaskIx) -> Map<String, Value> {
+    let mut with = plan.step_of(task).with.clone();
+    let shards = plan.site_of(task).map_or(&[][..], |site| &site.shards);
+    for side in ["from", "to"] {
+        let store = with.get(side).and_then(|side| side.get("store")?.as_str());
+        let held = shards.iter().map(|at| &plan.shards[*at as usize]);
+        let shard = held
+            .filter(|shard| Some(shard.store.as_str()) == store)
+            .map(|shard| Value::from(shard.shard.as_str()))
+            .next();
+        if let Some(shard) = shard {
+            with.insert(format!("{side}_shard"), shard);
+        }
+    }
+    with
+}
+
 pub(crate) fn call_of(
     run: &RunId,
     plan: &Plan,
@@ -190,6 +208,7 @@ pub(crate) fn call_of(
     let key = plan.key(task);
     let templates = common.has_templates[plan.tasks[task.get()].step as usize];
     let with = match (step.action, templates) {
+        (Action::CheckReferences, _) => compared(plan, task),
         (Action::CheckConsistency, _) => common.slices.given(plan, task, &outputs.points),
         (_, true) => options_of(run, plan, task)?,
         (_, false) => step.with.clone(),

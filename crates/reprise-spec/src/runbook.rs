@@ -2,6 +2,7 @@
 
 mod against;
 mod build;
+mod references;
 mod rules;
 mod shape;
 

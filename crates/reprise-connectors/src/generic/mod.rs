@@ -1,5 +1,5 @@
-//! Actions that need no store: `exec`, `http.check`, `tcp.check`, and the
-//! consistency of what was recovered.
+//! Actions that are no store's own: `exec`, `http.check`, `tcp.check`, the
+//! consistency of what was recovered, and the references between stores.
 
 mod answers;
 mod consistency;
@@ -8,6 +8,7 @@ mod hosts;
 mod http;
 #[cfg(test)]
 mod reach_tests;
+mod references;
 mod resolve;
 mod tcp;
 
@@ -15,5 +16,6 @@ pub(crate) use answers::{innermost, retry_after, trusting};
 pub use consistency::ConsistencyConnector;
 pub use exec::{ExecConnector, hear};
 pub use http::HttpConnector;
+pub use references::ReferencesConnector;
 pub use resolve::Resolver;
 pub(crate) use resolve::Secrets;

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use reprise_model::{Action, Fault, FaultKind, Outcome, ShardId, Volume};
-use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Probe};
+use reprise_model::{Action, End, Fault, FaultKind, Outcome, ShardId, Volume};
+use reprise_ports::{
+    Call, CallSite, Connector, Context, Inspect, Inspection, Item, Listing, Probe, Take,
+};
 use serde_json::Value;
 
 use super::config::AppsConfig;
 use super::listing::{App, Cache};
-use super::requests::Requests;
+use super::requests::{Health, Requests};
 use super::vendor::Vendor;
 use super::{effects, inspect, slice};
 
@@ -100,6 +102,31 @@ impl AppsConnector {
         Ok((vendor, site, listed.of(&site.id)))
     }
 
+    /// At T what the listing says of each app; in live what the vendor says.
+    async fn items(&self, listing: &Listing) -> Result<BTreeMap<String, App>, Fault> {
+        let site = &listing.site;
+        if listing.side.at == End::Target {
+            let wanted = self.listed.read(&self.config.listing, listing.target_time);
+            return Ok(wanted.await?.of(&site.id));
+        }
+        let vendor = self.vendor(&listing.shard)?;
+        let requests = Requests {
+            config: &self.config,
+            vendor: &vendor,
+            site,
+        };
+        let present = requests.list().await.map_err(Fault::from)?;
+        let apps = present.into_iter().map(|(id, health)| {
+            let state = match health {
+                Health::Works => "ok".to_owned(),
+                Health::Broken(state) => vendor.veiled(&state),
+            };
+            let app = [("id".to_owned(), id.clone()), ("state".to_owned(), state)];
+            (id, App::from(app))
+        });
+        Ok(apps.collect())
+    }
+
     async fn work(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
         match call.action {
             Action::Recover => self.recover(call, context).await,
@@ -173,6 +200,26 @@ impl Connector for AppsConnector {
             }),
             false => Probe::NotYet,
         })
+    }
+
+    async fn list(
+        &self,
+        listing: &Listing,
+        take: Take<'_>,
+        _context: &dyn Context,
+    ) -> Result<(), Fault> {
+        let side = &listing.side;
+        for app in self.items(listing).await?.into_values() {
+            let fields = side.compare.iter().map(|name| app.get(name).cloned());
+            let item = Item {
+                key: app.get(&side.key).cloned(),
+                fields: fields.collect(),
+            };
+            if take(item).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn close(&self) {

@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reprise_model::{Action, Fault, FaultKind, Outcome, ShardId, Timestamp};
-use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Probe};
+use reprise_model::{Action, End, Fault, FaultKind, Listed, Outcome, ShardId, Timestamp};
+use reprise_ports::{
+    Call, CallSite, Connector, Context, Inspect, Inspection, Listing, Probe, Take,
+};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use super::dn::DnKey;
+use super::entry::Entry;
+use super::list;
 use super::live::{Live, OnConflict, Present, Session, restore, verify};
 use super::names::Names;
 use super::recover::{Scratch, recover};
@@ -137,6 +142,27 @@ impl LdapConnector {
         }))
     }
 
+    /// The site's slice as live has it now.
+    async fn slice_of_live(
+        &self,
+        shard: &LdapShard,
+        names: &Names,
+        what: Listed,
+    ) -> Result<Slice, Fault> {
+        let mut session = self.live(shard)?.session().await?;
+        let mut all = session.subtree(&names.base).await?;
+        if let Some(shared) = &names.shared {
+            let (attribute, value) = (&shared.attribute, &shared.value);
+            all.extend(session.holders(&shared.base, attribute, value).await?);
+        }
+        if let (Some(groups), Listed::Members) = (&names.groups, what) {
+            all.extend(session.subtree(groups).await?);
+        }
+        // The places may overlap.
+        let all: BTreeMap<DnKey, Entry> = all.into_iter().map(|e| (e.key(), e)).collect();
+        Ok(Slice::among(all.values().collect(), names))
+    }
+
     async fn release(&self, shard: &LdapShard, target: Timestamp) -> Result<Outcome, Fault> {
         self.trees.lock().await.remove(&(shard.id.clone(), target));
         let scratch = self.scratch(shard, target);
@@ -187,7 +213,8 @@ impl Connector for LdapConnector {
                 | Action::Exec
                 | Action::HttpCheck
                 | Action::TcpCheck
-                | Action::CheckConsistency => Err(self.not_offered(call.action)),
+                | Action::CheckConsistency
+                | Action::CheckReferences => Err(self.not_offered(call.action)),
             }
         };
         tokio::select! {
@@ -220,8 +247,30 @@ impl Connector for LdapConnector {
             | Action::Exec
             | Action::HttpCheck
             | Action::TcpCheck
-            | Action::CheckConsistency => Err(self.not_offered(call.action)),
+            | Action::CheckConsistency
+            | Action::CheckReferences => Err(self.not_offered(call.action)),
         }
+    }
+
+    async fn list(
+        &self,
+        listing: &Listing,
+        take: Take<'_>,
+        _context: &dyn Context,
+    ) -> Result<(), Fault> {
+        let shard = self.shard(&listing.shard)?;
+        let names = self.names(&listing.site)?;
+        let side = &listing.side;
+        let slice = match side.at {
+            End::Live => self.slice_of_live(shard, &names, side.list).await?,
+            End::Target => Slice::of(&*self.tree(shard, listing.target_time).await?, &names),
+        };
+        for item in list::items(&slice, side)? {
+            if take(item).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn close(&self) {

@@ -8,6 +8,7 @@ mod dn;
 mod entry;
 mod inspect;
 mod ldif;
+mod list;
 mod live;
 mod names;
 mod recover;

@@ -78,7 +78,7 @@ fn tame(site: &CallSite) -> CallSite {
 }
 
 /// The template's two sides are taken apart before the site is filled in.
-fn equality(filter: &str) -> Result<(&str, &str), Fault> {
+pub fn equality(filter: &str) -> Result<(&str, &str), Fault> {
     let inner = filter
         .trim()
         .strip_prefix('(')
@@ -91,10 +91,8 @@ fn equality(filter: &str) -> Result<(&str, &str), Fault> {
     sides
         .filter(|(name, value)| is_name(name) && !value.is_empty() && *value != "*")
         .ok_or_else(|| {
-            Fault::permanent(format!(
-                "the filter `{filter}` of shared entries is not understood"
-            ))
-            .hint("it is of the form `(attribute=value)`")
+            Fault::permanent(format!("the filter `{filter}` is not understood"))
+                .hint("it is of the form `(attribute=value)`")
         })
 }
 

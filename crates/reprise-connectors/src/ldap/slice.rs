@@ -24,7 +24,11 @@ pub struct Membership {
 
 impl Slice {
     pub fn of(tree: &Tree, names: &Names) -> Self {
-        let all = tree.entries();
+        Self::among(tree.entries(), names)
+    }
+
+    /// Of the entries that were read, parents first.
+    pub fn among(all: Vec<&Entry>, names: &Names) -> Self {
         let own = |entry: &&&Entry| entry.key().is_in(&names.base_key);
         let entries: Vec<Entry> = all.iter().filter(own).map(|e| (*e).clone()).collect();
         let shared = match &names.shared {

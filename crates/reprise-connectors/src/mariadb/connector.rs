@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use reprise_model::{Action, Fault, Outcome, ShardId, SiteId, Timestamp};
+use reprise_model::{Action, End, Fault, Outcome, ShardId, SiteId, Timestamp};
 use reprise_ports::{
-    Call, Connector, Context, Finding, Inspect, Inspection, Level, Probe, SiteRow,
+    Call, Connector, Context, Finding, Inspect, Inspection, Level, Listing, Probe, SiteRow, Take,
 };
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -189,7 +189,8 @@ impl Connector for MariadbConnector {
             | Action::Exec
             | Action::HttpCheck
             | Action::TcpCheck
-            | Action::CheckConsistency => Err(not_offered(call.action)),
+            | Action::CheckConsistency
+            | Action::CheckReferences => Err(not_offered(call.action)),
         }
     }
 
@@ -215,7 +216,8 @@ impl Connector for MariadbConnector {
             | Action::Exec
             | Action::HttpCheck
             | Action::TcpCheck
-            | Action::CheckConsistency => Err(not_offered(call.action)),
+            | Action::CheckConsistency
+            | Action::CheckReferences => Err(not_offered(call.action)),
         }
     }
 
@@ -236,6 +238,22 @@ impl Connector for MariadbConnector {
                 .collect()
         });
         Ok(named.collect())
+    }
+
+    async fn list(
+        &self,
+        listing: &Listing,
+        take: Take<'_>,
+        context: &dyn Context,
+    ) -> Result<(), Fault> {
+        let shard = &listing.shard;
+        match listing.side.at {
+            End::Live => self.live(shard)?.list(listing, take).await,
+            End::Target => {
+                let scratch = self.ready_scratch(shard, listing.target_time, context);
+                scratch.await?.list(listing, take).await
+            }
+        }
     }
 
     async fn close(&self) {

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use reprise_model::{Action, Fault, Outcome, ShardId, SiteId, Timestamp};
+use reprise_model::{Action, End, Fault, Outcome, ShardId, SiteId, Timestamp};
 use reprise_ports::{
-    Call, Connector, Context, Finding, Inspect, Inspection, Level, Probe, SiteRow,
+    Call, Connector, Context, Finding, Inspect, Inspection, Level, Listing, Probe, SiteRow, Take,
 };
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -211,7 +211,8 @@ impl Connector for PostgresConnector {
             | Action::Exec
             | Action::HttpCheck
             | Action::TcpCheck
-            | Action::CheckConsistency => Err(not_offered(call.action)),
+            | Action::CheckConsistency
+            | Action::CheckReferences => Err(not_offered(call.action)),
         }
     }
 
@@ -232,7 +233,8 @@ impl Connector for PostgresConnector {
             | Action::Exec
             | Action::HttpCheck
             | Action::TcpCheck
-            | Action::CheckConsistency => Err(not_offered(call.action)),
+            | Action::CheckConsistency
+            | Action::CheckReferences => Err(not_offered(call.action)),
         }
     }
 
@@ -252,6 +254,22 @@ impl Connector for PostgresConnector {
         ids: &[String],
     ) -> BTreeMap<String, String> {
         self.recovery.identify(shard, target_time, ids).await
+    }
+
+    async fn list(
+        &self,
+        listing: &Listing,
+        take: Take<'_>,
+        context: &dyn Context,
+    ) -> Result<(), Fault> {
+        let shard = &listing.shard;
+        match listing.side.at {
+            End::Live => self.live(shard)?.list(listing, take).await,
+            End::Target => {
+                let scratch = self.ready_scratch(shard, listing.target_time, context);
+                scratch.await?.list(listing, take).await
+            }
+        }
     }
 
     async fn close(&self) {

@@ -12,6 +12,7 @@ mod claim;
 mod dialect;
 mod discover;
 mod drift;
+pub(crate) mod listing;
 mod name;
 mod options;
 mod order;

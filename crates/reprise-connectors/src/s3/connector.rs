@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use reprise_model::{Action, Fault, Outcome, ShardId, SiteId, Timestamp};
-use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Probe};
+use reprise_model::{Action, End, Fault, Outcome, ShardId, SiteId, Timestamp};
+use reprise_ports::{
+    Call, CallSite, Connector, Context, Inspect, Inspection, Item, Listing, Probe, Take,
+};
 use serde_json::Value;
 
 use super::S3Config;
 use super::address::Address;
 use super::client::Bucket;
+use super::history::{History, Object};
+use super::listing::versions;
 use super::options::Options;
 use super::slice::Slice;
 
@@ -180,7 +184,8 @@ impl Connector for S3Connector {
             | Action::Exec
             | Action::HttpCheck
             | Action::TcpCheck
-            | Action::CheckConsistency => Err(self.not_offered(call.action)),
+            | Action::CheckConsistency
+            | Action::CheckReferences => Err(self.not_offered(call.action)),
         }
     }
 
@@ -202,8 +207,44 @@ impl Connector for S3Connector {
             | Action::Exec
             | Action::HttpCheck
             | Action::TcpCheck
-            | Action::CheckConsistency => Err(self.not_offered(call.action)),
+            | Action::CheckConsistency
+            | Action::CheckReferences => Err(self.not_offered(call.action)),
         }
+    }
+
+    async fn list(
+        &self,
+        listing: &Listing,
+        take: Take<'_>,
+        context: &dyn Context,
+    ) -> Result<(), Fault> {
+        let side = &listing.side;
+        if side.at == End::Target {
+            return Err(Fault::permanent(format!(
+                "store `{}` of kind `s3` lists live only",
+                self.config.store
+            )));
+        }
+        let bucket = self.bucket(&listing.shard)?;
+        let prefix = self.prefix(&listing.site)?;
+        let all = versions(&bucket, &prefix, context.cancelled()).await?;
+        for (key, object) in all.iter().filter_map(current) {
+            let field = |name: &String| match name.as_str() {
+                "key" => key.strip_prefix(&prefix).map(str::to_owned),
+                "object" => Some(key.to_owned()),
+                "size" => Some(object.size.to_string()),
+                "etag" => Some(object.etag.clone()),
+                _ => None,
+            };
+            let item = Item {
+                key: field(&side.key),
+                fields: side.compare.iter().map(field).collect(),
+            };
+            if take(item).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn close(&self) {}
@@ -223,6 +264,12 @@ impl Connector for S3Connector {
         });
         found.collect()
     }
+}
+
+/// What a reader of the bucket finds at a key.
+fn current(history: &History) -> Option<(&str, &Object)> {
+    let object = history.current()?.object.as_ref()?;
+    Some((&history.key, object))
 }
 
 fn shard_of(call: &Call) -> Result<&ShardId, Fault> {

@@ -1,5 +1,6 @@
 //! Media against a real SeaweedFS.
 
+mod listing;
 mod moments;
 mod proxy;
 mod refusals;

@@ -93,6 +93,7 @@ pub fn usual(action: Action) -> Elapsed {
         Action::Exec => Duration::from_secs(30),
         Action::HttpCheck | Action::TcpCheck => Duration::from_secs(1),
         Action::CheckConsistency => Duration::from_millis(10),
+        Action::CheckReferences => Duration::from_secs(2),
         Action::Gate => Duration::ZERO,
     })
 }

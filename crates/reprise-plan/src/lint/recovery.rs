@@ -1,6 +1,6 @@
 //! Rules about recover, restore, verify and release of a store.
 
-use reprise_model::{Action, Step, StoreId};
+use reprise_model::{Action, End, Step, StoreId};
 
 use super::{Looking, Severity, Warning};
 
@@ -127,11 +127,11 @@ pub(super) fn store_not_restored(looking: &Looking<'_>) -> Vec<Warning> {
 pub(super) fn release_too_early(looking: &Looking<'_>) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for (at, release) in looking.steps_that(Action::Release, None) {
-        for action in [Action::Restore, Action::Verify] {
-            for (reader, step) in looking.steps_that(action, release.store.as_ref()) {
-                if looking.graph.reaches(at, reader) {
-                    continue;
-                }
+        let store = release.store.as_ref();
+        let readers = [Action::Restore, Action::Verify].into_iter();
+        let readers = readers.flat_map(|action| looking.steps_that(action, store));
+        for (reader, step) in readers.chain(looking.compares(store, End::Target)) {
+            if !looking.graph.reaches(at, reader) {
                 let (name, reader) = (&release.name, &step.name);
                 let message = format!("step {name} drops the scratch that step {reader} reads");
                 warnings.push(

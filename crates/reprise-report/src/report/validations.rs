@@ -20,7 +20,11 @@ fn of_task(fold: &Fold, task: TaskIx) -> Vec<Validation> {
     let checks = checks_of(fold, task);
     match action {
         Action::Gate => vec![gate(fold, task)],
-        Action::Verify | Action::HttpCheck | Action::TcpCheck | Action::CheckConsistency
+        Action::Verify
+        | Action::HttpCheck
+        | Action::TcpCheck
+        | Action::CheckConsistency
+        | Action::CheckReferences
             if checks.is_empty() =>
         {
             vec![unexplained(fold, task)]
@@ -29,6 +33,7 @@ fn of_task(fold: &Fold, task: TaskIx) -> Vec<Validation> {
         | Action::HttpCheck
         | Action::TcpCheck
         | Action::CheckConsistency
+        | Action::CheckReferences
         | Action::Recover
         | Action::Restore
         | Action::Release

@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reprise_connectors::generic::{ConsistencyConnector, ExecConnector, HttpConnector, Resolver};
+use reprise_connectors::generic::{
+    ConsistencyConnector, ExecConnector, HttpConnector, ReferencesConnector, Resolver,
+};
 use reprise_model::{Action, Estate, Fault, Shard, Store, StoreId, StoreKind, Text};
 use reprise_ports::{Call, Connector, Inspect, Inspection};
 use reprise_spec::{Environment, MissingVariable, live_place};
@@ -91,6 +93,7 @@ pub struct World {
     exec: Arc<dyn Connector>,
     http: Arc<dyn Connector>,
     consistency: Arc<dyn Connector>,
+    references: Arc<dyn Connector>,
 }
 
 impl World {
@@ -146,6 +149,7 @@ impl World {
         http: Arc<dyn Connector>,
     ) -> Self {
         Self {
+            references: Arc::new(ReferencesConnector::new(stores.clone())),
             stores,
             exec,
             http,
@@ -159,6 +163,7 @@ impl World {
             Action::Exec => self.exec.clone(),
             Action::HttpCheck | Action::TcpCheck => self.http.clone(),
             Action::CheckConsistency => self.consistency.clone(),
+            Action::CheckReferences => self.references.clone(),
             Action::Recover | Action::Restore | Action::Verify | Action::Release => {
                 let store = call
                     .store

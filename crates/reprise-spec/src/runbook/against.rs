@@ -9,6 +9,8 @@ use crate::nearest::did_you_mean;
 use crate::yaml::Node;
 use crate::{Code, Diagnostics, yaml};
 
+use super::references;
+
 /// Checks every step's store. `text` and `path` are what the runbook was
 /// parsed from, so that mistakes are shown at their line.
 pub fn check_runbook_against(
@@ -23,6 +25,7 @@ pub fn check_runbook_against(
             .get("steps")
             .and_then(|steps| steps.get(step.name.as_str()));
         check_step(step, estate, node, &report);
+        references::check_against(step, estate, node, &report);
     }
     report.finish(Some(()))
 }
@@ -47,7 +50,8 @@ fn check_step(step: &Step, estate: &Estate, node: Option<&Node>, report: &Report
         | Action::Exec
         | Action::HttpCheck
         | Action::TcpCheck
-        | Action::CheckConsistency => false,
+        | Action::CheckConsistency
+        | Action::CheckReferences => false,
     };
     if by_site && store.tenant.is_none() {
         let action = step.action.as_str();

@@ -10,6 +10,8 @@ use crate::reference::is_variable_name;
 use crate::texts::{check_condition, check_references, check_template};
 use crate::yaml::{Entry, Node};
 
+use super::references;
+
 pub(super) fn check(root: &Node, report: &Report) {
     let entries = |key| root.get(key).map_or(&[][..], Node::entries);
     let (steps, pools) = (entries("steps"), entries("pools"));
@@ -38,7 +40,9 @@ fn action_of(step: &Node) -> Option<Action> {
 fn scopes_of(action: Action) -> &'static [Scope] {
     match action {
         Action::Recover | Action::Release => &[Scope::Shard],
-        Action::Restore | Action::Verify | Action::CheckConsistency => &[Scope::Site],
+        Action::Restore | Action::Verify | Action::CheckConsistency | Action::CheckReferences => {
+            &[Scope::Site]
+        }
         Action::Gate | Action::Exec | Action::HttpCheck | Action::TcpCheck => &Scope::ALL,
     }
 }
@@ -139,6 +143,9 @@ fn check_texts(step: &Entry, report: &Report) {
     let Some(with) = step.value.get("with") else {
         return;
     };
+    if action_of(&step.value) == Some(Action::CheckReferences) {
+        return references::check(with, report);
+    }
     for (node, _) in with.scalars() {
         check_template(node, allowed, why_not, report);
         check_references(node, report);

@@ -1,6 +1,6 @@
 //! The keys of `runbook.yaml`.
 
-use reprise_model::{Action, Scope};
+use reprise_model::{Action, End, Listed, Orphans, Scope};
 
 use crate::shape::{Cases, Field, Kind, Shape};
 
@@ -194,6 +194,14 @@ static BY_ACTION: Cases = Cases {
             )],
         ),
         ("check.consistency", &[]),
+        (
+            "check.references",
+            &[Field::required(
+                "with",
+                Kind::Shape(&REFERENCES),
+                "Options of `check.references`.",
+            )],
+        ),
     ],
 };
 
@@ -346,5 +354,62 @@ static TCP_CHECK: Shape = Shape::new(
         ),
         CA,
         RESOLVE,
+    ],
+);
+
+static REFERENCES: Shape = Shape::new(
+    "`with` of `check.references`",
+    &[
+        Field::required("from", Kind::Shape(&SIDE), "The listing that refers."),
+        Field::required("to", Kind::Shape(&SIDE), "The listing that is referred to."),
+        Field::optional(
+            "orphans",
+            Kind::Word(|| Orphans::WORDS.to_vec()),
+            "Whether items that nothing refers to fail the check.",
+        )
+        .default("`fail`"),
+    ],
+);
+
+static SIDE: Shape = Shape::new(
+    "a listing",
+    &[
+        Field::required("store", Kind::Name, "The store whose slice is listed."),
+        Field::required(
+            "key",
+            Kind::Text,
+            "What items are matched by: a column, an attribute, or a field of the store's kind.",
+        ),
+        Field::optional(
+            "compare",
+            Kind::List {
+                of: &Kind::Text,
+                least: 1,
+            },
+            "Further values of an item that must be equal on both sides, the first to the first.",
+        ),
+        Field::optional(
+            "at",
+            Kind::Word(|| End::WORDS.to_vec()),
+            "Which end is listed: the live one, or the shard recovered to the target time.",
+        )
+        .default("`live`"),
+        Field::optional(
+            "query",
+            Kind::Text,
+            "Of SQL stores: yields the items, the site's id is `$1`.",
+        ),
+        Field::optional(
+            "filter",
+            Kind::Text,
+            "Of directories: which entries are listed, in the language of LDAP.",
+        )
+        .default("all entries that have the key"),
+        Field::optional(
+            "list",
+            Kind::Word(|| Listed::WORDS.to_vec()),
+            "Of directories: the site's entries, or its members of groups outside of its subtree.",
+        )
+        .default("`entries`"),
     ],
 );

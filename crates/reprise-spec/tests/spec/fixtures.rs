@@ -85,7 +85,9 @@ fn snapshot_name(kind: &str, path: &Path) -> String {
 fn runbooks_are_held_against_an_estate() {
     let text = std::fs::read_to_string(repository("fixtures/estates/valid/full.yaml")).unwrap();
     let archive = "  archive:\n    kind: postgres\n    layer: events\n    shards:\n      one: { live: \"${A}\", \
-                   backup: { kind: pgbackrest, stanza: a } }\n";
+                   backup: { kind: pgbackrest, stanza: a } }\n  media:\n    kind: s3\n    layer: media\n    \
+                   tenant: { prefix: \"sites/{{ site.id }}/\" }\n    shards:\n      main: { live: \"${M}\", \
+                   backup: { kind: versions } }\n";
     let estate = parse_estate(&format!("{text}{archive}"), Path::new("estate.yaml")).unwrap();
     for path in files("fixtures/runbooks/against") {
         let text = load_text(&path).unwrap();

@@ -17,6 +17,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(60);
 /// Entries in one page of a search.
 const PAGE: i32 = 500;
+const ANY: &str = "(objectClass=*)";
 
 pub const NO_SUCH_OBJECT: u32 = 32;
 pub const ALREADY_EXISTS: u32 = 68;
@@ -121,14 +122,30 @@ impl Session {
 
     /// All entries at and below `base`; none where it does not exist.
     pub async fn subtree(&mut self, base: &str) -> Result<Vec<Entry>, Fault> {
-        self.search(base, Scope::Subtree).await
+        self.search(base, Scope::Subtree, ANY).await
     }
 
     pub async fn entry(&mut self, dn: &str) -> Result<Option<Entry>, Fault> {
-        Ok(self.search(dn, Scope::Base).await?.pop())
+        Ok(self.search(dn, Scope::Base, ANY).await?.pop())
     }
 
-    async fn search(&mut self, base: &str, scope: Scope) -> Result<Vec<Entry>, Fault> {
+    /// Entries at and below `base` that have this value.
+    pub async fn holders(
+        &mut self,
+        base: &str,
+        attribute: &str,
+        value: &str,
+    ) -> Result<Vec<Entry>, Fault> {
+        let filter = format!("({attribute}={})", ldap3::ldap_escape(value));
+        self.search(base, Scope::Subtree, &filter).await
+    }
+
+    async fn search(
+        &mut self,
+        base: &str,
+        scope: Scope,
+        filter: &str,
+    ) -> Result<Vec<Entry>, Fault> {
         let place = self.place.clone();
         let lost = |error: LdapError| match error {
             LdapError::LdapResult { result } => Answer::of(&place, result).fault("search"),
@@ -140,7 +157,7 @@ impl Session {
         ];
         let ldap = self.ldap.with_timeout(ANSWER);
         let mut stream = ldap
-            .streaming_search_with(adapters, base, scope, "(objectClass=*)", vec!["*", "+"])
+            .streaming_search_with(adapters, base, scope, filter, vec!["*", "+"])
             .await
             .map_err(&lost)?;
         let mut found = Vec::new();

@@ -8,6 +8,7 @@
 mod catalog;
 mod inspect;
 mod integrity;
+mod list;
 mod load;
 mod probe;
 mod restore;

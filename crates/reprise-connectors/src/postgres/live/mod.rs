@@ -22,6 +22,7 @@ mod integrity;
 mod keep;
 mod leaning;
 mod links;
+mod list;
 mod load;
 mod mark;
 mod nagle;

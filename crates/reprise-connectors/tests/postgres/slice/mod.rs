@@ -7,6 +7,7 @@ mod companions;
 mod conflicts;
 mod crash;
 mod drift;
+mod listing;
 mod neighbours;
 mod pgbench;
 mod rights;
