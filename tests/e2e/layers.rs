@@ -44,6 +44,8 @@ fn without_gates(text: String) -> String {
 /// Verifications wait for a person who looks at what was restored.
 fn with_a_look(text: String) -> String {
     let restored = [
+        "activity",
+        "config",
         "site-record",
         "identity",
         "directory",
@@ -92,7 +94,7 @@ fn killed_while_any_layer_is_restored_it_ends_as_if_undisturbed() {
         assert!(items("restored_items") > 0, "{killer}: {layer:#}");
         assert!(items("neighbour_items") > 0, "{killer}: {layer:#}");
     }
-    assert!(layers.len() >= 4, "{audit:#}");
+    assert!(layers.len() == 6, "{audit:#}");
     let entries = estate.journal();
     journal::assert_no_finished_task_ran_again(&entries, &killer.to_string());
     let deleted: Vec<String> = estate.deleted().iter().map(Value::to_string).collect();
@@ -124,6 +126,7 @@ fn planted_faults_are_caught_by_their_verdicts_before_hand_over() {
     let site = |of: usize| sites[of].as_str();
     estate.plan_with(&runbook(&estate, with_a_look));
     estate.plant("vendor-silent", site(0));
+    let gap = estate.plant("event-gap", site(5));
     run_to_a_gate(&estate);
     approve(&estate, "begin");
     run_to_a_gate(&estate);
@@ -160,7 +163,19 @@ fn planted_faults_are_caught_by_their_verdicts_before_hand_over() {
         let verdict = handover.map(|it| &it["verdict"]);
         assert_eq!(verdict, Some(&Value::from("unknown")), "{site}");
     }
-    for site in &sites[5..] {
+    // A feed with a hole is not even begun.
+    let site = site_of(&report, site(5));
+    assert_eq!(site["state"], "failed", "{gap}: {site:#}");
+    let begun = validations(&report, &sites[5]).any(|it| it["task"] == "handover");
+    assert!(!begun, "{gap}: {site:#}");
+    let told = waiting
+        .lines()
+        .find(|line| line.contains(&format!("activity/{}", sites[5])));
+    assert!(
+        told.is_some_and(|line| line.contains("3")),
+        "{gap}: {waiting}"
+    );
+    for site in &sites[6..] {
         assert!(validations(&report, site).all(|it| it["verdict"] != "fail"));
         assert!(waiting.contains(&format!("handover/{site}")), "{waiting}");
     }
@@ -180,9 +195,13 @@ fn approve(estate: &Estate, gate: &str) {
     assert!(approved.status.success(), "{approved:?}");
 }
 
-fn validations<'a>(report: &'a Value, id: &str) -> impl Iterator<Item = &'a Value> {
+fn site_of<'a>(report: &'a Value, id: &str) -> &'a Value {
     let sites = report["sites"].as_array().expect("a report has sites");
     let site = sites.iter().find(|site| site["id"] == id);
-    let site = site.unwrap_or_else(|| panic!("site {id} is not in the report"));
-    site["validations"].as_array().expect("validations").iter()
+    site.unwrap_or_else(|| panic!("site {id} is not in the report"))
+}
+
+fn validations<'a>(report: &'a Value, id: &str) -> impl Iterator<Item = &'a Value> {
+    let all = &site_of(report, id)["validations"];
+    all.as_array().expect("validations").iter()
 }

@@ -1,8 +1,10 @@
 //! The layers of a full estate beside PostgreSQL: one file for each kind of
 //! store, all behind [`Layer`] (`docs/design/lab.md`).
 
+mod activity;
 mod apps;
 mod audit;
+mod config;
 mod diary;
 mod directory;
 pub mod front;
@@ -91,6 +93,8 @@ pub fn of(layout: &Layout, manifest: &Manifest) -> Result<Vec<Box<dyn Layer>>, E
         Box::new(wiki::Wiki::new(layout, port("wiki")?, &secret)?),
         Box::new(media::Media::new(layout, manifest, &secret)?),
         Box::new(apps::Apps::new(layout, port("apps")?, &secret)),
+        Box::new(activity::Activity::new(layout, manifest, &secret)?),
+        Box::new(config::Config::new(layout)),
     ])
 }
 

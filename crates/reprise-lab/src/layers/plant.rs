@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use super::activity::Activity;
 use super::apps::Apps;
 use super::directory::Directory;
 use super::media::Media;
@@ -20,6 +21,8 @@ pub enum Fault {
     MemberMissing,
     /// The vendor says that it installed the site's apps, and does nothing.
     VendorSilent,
+    /// One of the site's events is lost from both copies of the record.
+    EventGap,
     /// The site's host answers 503.
     Unreachable,
 }
@@ -46,6 +49,10 @@ pub async fn plant(layout: &Layout, fault: Fault, site: i64) -> Result<String, E
             let apps = Apps::new(layout, manifest.port("apps")?, &secret);
             apps.be_silent_about(site).await?;
             Ok(format!("the apps of site {site}"))
+        }
+        Fault::EventGap => {
+            let activity = Activity::new(layout, &manifest, &secret)?;
+            activity.lose_one(site)?.ok_or_else(none)
         }
         Fault::Unreachable => darken(layout, &manifest, site).await,
     }
