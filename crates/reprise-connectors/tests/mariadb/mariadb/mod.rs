@@ -1,6 +1,8 @@
 //! Named for what is left out by name where MariaDB is not installed.
 
+mod endings;
 mod listing;
 mod recovery;
+mod rights;
 mod slices;
 mod world;

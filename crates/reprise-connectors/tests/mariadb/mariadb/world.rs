@@ -67,6 +67,7 @@ fn template() -> &'static Path {
             .command("mariadb-install-db")
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
+            .arg(format!("--tmpdir={}", data.display()))
             .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
             .output()
             .unwrap();
@@ -111,6 +112,8 @@ impl Server {
                 folder.path().join("data/s").display()
             ))
             .arg(format!("--log-bin={}", data.join("bin").display()))
+            // A server that starts sweeps its folder: others' tables go with it.
+            .arg(format!("--tmpdir={}", data.display()))
             .args([
                 "--bind-address=127.0.0.1",
                 "--server-id=7",
