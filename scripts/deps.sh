@@ -46,6 +46,8 @@ system_packages() {
   installed pgbackrest || apt_install pgbackrest || say "no pgbackrest here: its tests cannot run"
   # The tests of directories start it, privately; reprise itself does without.
   { installed mariadb-server && installed mariadb-backup; } || apt_install mariadb-server mariadb-backup || say "no MariaDB here: its tests cannot run"
+  # The tests of file trees read repositories of it.
+  installed restic || apt_install restic || say "no restic here: its tests cannot run"
   { installed slapd && installed ldap-utils; } || apt_install slapd ldap-utils || say "no slapd here: its tests cannot run"
 }
 

@@ -23,6 +23,7 @@ leave_out slapd slapd
 leave_out ldapmodify slapd
 leave_out mariadb-backup mariadb
 leave_out git git
+leave_out restic restic
 nextest=()
 for one in "${filter[@]}"; do
   [ ${#nextest[@]} -eq 0 ] && nextest=(-E "$one") || nextest[1]+=" and $one"

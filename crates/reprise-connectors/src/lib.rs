@@ -2,6 +2,7 @@
 //! need no store. Each implements [`reprise_ports::Connector`].
 
 pub mod events;
+pub mod folder;
 pub mod generic;
 pub mod git;
 pub mod http;

@@ -92,6 +92,8 @@ pub enum StoreKind {
     Ldap,
     /// A bucket that keeps versions, of any S3 API.
     S3,
+    /// A tree of files.
+    Folder,
     /// Recorded events, and what they are replayed into.
     Events,
     /// Files in a git repository.
@@ -99,7 +101,7 @@ pub enum StoreKind {
 }
 
 impl StoreKind {
-    pub const ALL: [StoreKind; 7] = [
+    pub const ALL: [StoreKind; 8] = [
         Self::Postgres,
         Self::Mariadb,
         Self::Http,
@@ -107,6 +109,7 @@ impl StoreKind {
         Self::S3,
         Self::Events,
         Self::Git,
+        Self::Folder,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -116,6 +119,7 @@ impl StoreKind {
             Self::Http => "http",
             Self::Ldap => "ldap",
             Self::S3 => "s3",
+            Self::Folder => "folder",
             Self::Events => "events",
             Self::Git => "git",
         }
@@ -148,6 +152,7 @@ pub enum Tenancy {
     Apps(Box<Apps>),
     Directory(Directory),
     Objects(Objects),
+    FileTree(FileTree),
     Events(Box<Events>),
     Files(Files),
 }
@@ -208,6 +213,13 @@ pub struct Objects {
     pub prefix: String,
 }
 
+/// Which files of a tree belong to a site.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FileTree {
+    /// Template over the site that yields its folder, relative to the tree.
+    pub folder: String,
+}
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Shard {
     pub id: ShardId,
@@ -243,6 +255,16 @@ pub enum Backup {
     },
     /// The bucket's own versions.
     Versions,
+    /// Copies of the tree in folders whose names are the times of their begin.
+    Folders { path: PathBuf },
+    /// A restic repository; `path` is the tree inside of its snapshots, where
+    /// that is another one than in live.
+    Restic {
+        repository: String,
+        password_file: PathBuf,
+        host: Option<String>,
+        path: Option<PathBuf>,
+    },
     /// A folder of segments of recorded events, and a second copy of it.
     Segments {
         path: PathBuf,

@@ -28,8 +28,8 @@ pub use command::Command;
 pub use consistency::{ConsistencyEvidence, Moment, SlicePoint, skew_seconds};
 pub use digest::{Digest, DigestError};
 pub use estate::{
-    Backup, Directory, Estate, Files, Layer, Objectives, Objects, Shard, SharedUsers, SiteSource,
-    Store, StoreKind, TableRule, Tenancy, Tenant, Text,
+    Backup, Directory, Estate, FileTree, Files, Layer, Objectives, Objects, Shard, SharedUsers,
+    SiteSource, Store, StoreKind, TableRule, Tenancy, Tenant, Text,
 };
 pub use event::{AttemptEnd, Entry, Event, Halt, Owner, RunEnd};
 pub use events::{EventFields, EventTarget, Events, HttpTarget, SqlTarget};

@@ -5,6 +5,8 @@ use reqwest::Url;
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::shared::percent;
+
 const REGION: &str = "us-east-1";
 
 pub struct Address {
@@ -31,7 +33,11 @@ impl Address {
         if bucket.len() < 3 || bucket.contains('/') {
             return Err(wrong("names no bucket of three or more letters"));
         }
-        let decoded = |text: &str| decode(text).ok_or_else(|| wrong("holds a key that is no text"));
+        let decoded = |text: &str| {
+            let bytes = percent::decode(text);
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            text.ok_or_else(|| wrong("holds a key that is no text"))
+        };
         let key = decoded(url.username())?;
         let secret = decoded(url.password().unwrap_or_default())?;
         if key.is_empty() || secret.is_empty() {
@@ -62,26 +68,6 @@ impl Address {
         let host = url.host_str().unwrap_or_default();
         format!("{host}:{port}/{}", self.bucket.name())
     }
-}
-
-/// `%41` as `A`.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digit = |byte: &u8| (*byte as char).to_digit(16);
-        let [high, low, tail @ ..] = rest else {
-            return None;
-        };
-        bytes.push(u8::try_from(digit(high)? * 16 + digit(low)?).ok()?);
-        rest = tail;
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 //! the millions of keys of all others. Lost, it is made again: nothing that a
 //! restore does changes which version was current at T.
 
-use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use reprise_model::{Fault, RecoveryPoint, Timestamp};
@@ -15,6 +14,7 @@ use serde_json::json;
 
 use super::history::{self, Doubt, History, Ties, Version};
 use super::point::Tally;
+use crate::shared::lines;
 
 const VERSION: u32 = 1;
 const SAMPLES: usize = 10;
@@ -51,7 +51,6 @@ pub struct Entry {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Head {
     of: Of,
-    keys: usize,
     point: RecoveryPoint,
 }
 
@@ -85,37 +84,17 @@ impl Manifest {
     }
 
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        // Of its own process: two that make the same one do not mix.
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-        let mut file = BufWriter::new(std::fs::File::create(&temporary)?);
         let head = Head {
             of: self.of.clone(),
-            keys: self.entries.len(),
             point: self.point.clone(),
         };
-        serde_json::to_writer(&mut file, &head)?;
-        for entry in &self.entries {
-            file.write_all(b"\n")?;
-            serde_json::to_writer(&mut file, entry)?;
-        }
-        file.write_all(b"\n")?;
-        file.into_inner()
-            .map_err(|error| error.into_error())?
-            .sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        std::fs::File::open(folder)?.sync_all()
+        lines::write(path, &head, &self.entries)
     }
 
     /// The manifest at `path`, if it is whole and was made for `of`.
     pub fn read(path: &Path, of: &Of) -> Option<Self> {
-        let mut lines = BufReader::new(std::fs::File::open(path).ok()?).lines();
-        let head: Head = serde_json::from_str(&lines.next()?.ok()?).ok()?;
-        let entries = lines
-            .map(|line| serde_json::from_str(&line.ok()?).ok())
-            .collect::<Option<Vec<Entry>>>()?;
-        (head.of == *of && head.keys == entries.len()).then_some(Self {
+        let (head, entries) = lines::read::<Head, Entry>(path)?;
+        (head.of == *of).then_some(Self {
             of: head.of,
             point: head.point,
             entries,
@@ -125,15 +104,8 @@ impl Manifest {
 
 /// The file of a prefix, whatever letters that has.
 pub fn path(folder: &Path, prefix: &str, ties: Ties) -> PathBuf {
-    let safe: String = prefix
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
-            other => format!("_{other:02x}"),
-        })
-        .collect();
     let ties = json!(ties).as_str().unwrap_or_default().to_owned();
-    folder.join(format!("{safe}.{ties}.jsonl"))
+    folder.join(format!("{}.{ties}.jsonl", lines::file_name(prefix)))
 }
 
 fn point(of: &Of, histories: &[History]) -> RecoveryPoint {

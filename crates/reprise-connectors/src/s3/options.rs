@@ -5,29 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::history::Ties;
-
-/// A key whose live object is another one than at T.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnConflict {
-    /// Stop before anything is written, and say how many there are.
-    #[default]
-    Refuse,
-    /// The live object wins.
-    Keep,
-    /// The object of T wins; the other stays in the key's history.
-    Replace,
-}
-
-/// A key that was not there at T and is now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CreatedAfter {
-    #[default]
-    Keep,
-    /// Gets a delete marker; its versions stay.
-    Remove,
-}
+use crate::shared::policy::{CreatedAfter, OnConflict};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -19,10 +19,10 @@ use serde_json::json;
 
 use super::history::{History, Version};
 use super::manifest::Manifest;
-use super::options::{CreatedAfter, OnConflict};
 use super::slice::{Slice, history, outcome};
 use super::step::{Step, step};
 use super::{apply, compare};
+use crate::shared::policy::{CreatedAfter, OnConflict};
 
 const SAMPLES: usize = 10;
 /// How often it tells how far it is, in keys.

@@ -3,32 +3,11 @@
 use futures::TryStreamExt;
 use futures::stream::FuturesOrdered;
 use reprise_model::{Check, Fault, FaultKind, Outcome, Verdict, Volume};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::options::{CreatedAfter, OnConflict};
 use super::slice::{Slice, history, outcome};
-
-const SAMPLES: usize = 10;
-
-/// A count, and some of what was counted.
-#[derive(Default)]
-struct Found {
-    count: u64,
-    samples: Vec<String>,
-}
-
-impl Found {
-    fn add(&mut self, what: String) {
-        self.count += 1;
-        if self.samples.len() < SAMPLES {
-            self.samples.push(what);
-        }
-    }
-
-    fn evidence(&self) -> Value {
-        json!({ "count": self.count, "samples": self.samples })
-    }
-}
+use crate::shared::found::Found;
+use crate::shared::policy::{CreatedAfter, OnConflict};
 
 impl Slice<'_> {
     pub async fn verify(&self) -> Result<Outcome, Fault> {

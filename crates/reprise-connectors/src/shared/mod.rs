@@ -2,3 +2,7 @@
 
 pub mod copy;
 pub mod folder;
+pub mod found;
+pub mod lines;
+pub mod percent;
+pub mod policy;

@@ -2,6 +2,7 @@
 //! One file for each kind of store.
 
 mod events;
+mod folder;
 mod git;
 mod http;
 mod ldap;
@@ -124,6 +125,7 @@ impl World {
                 StoreKind::Git => git::open(store, &mut building),
                 StoreKind::Ldap => ldap::open(store, &mut building),
                 StoreKind::S3 => s3::open(store, &mut building),
+                StoreKind::Folder => folder::open(store, &mut building),
             };
             stores.insert(store.id.clone(), connector);
         }

@@ -127,7 +127,7 @@ fn list_of(kind: StoreKind) -> String {
         StoreKind::Ldap => &["store", "key", "compare", "at", "filter", "list"],
         StoreKind::Http => &["store", "key", "compare", "at"],
         StoreKind::S3 => &["store", "key", "compare"],
-        StoreKind::Events | StoreKind::Git => &[],
+        StoreKind::Folder | StoreKind::Events | StoreKind::Git => &[],
     };
     format!("it has {}", list(keys.iter().copied()))
 }
@@ -139,7 +139,7 @@ fn fields_of(kind: StoreKind, at: End) -> Option<&'static [&'static str]> {
         // At the target time it is whatever the list of apps tells.
         (StoreKind::Http, End::Target) => None,
         (StoreKind::Http, End::Live) => Some(&["id", "state"]),
-        (StoreKind::Events | StoreKind::Git, _) => Some(&[]),
+        (StoreKind::Folder | StoreKind::Events | StoreKind::Git, _) => Some(&[]),
         (StoreKind::S3, _) => Some(&["key", "object", "size", "etag"]),
     }
 }

@@ -2,6 +2,7 @@
 //! shards and of their backups. One file for each kind.
 
 mod events;
+mod folder;
 mod git;
 mod http;
 mod ldap;
@@ -24,6 +25,7 @@ pub(super) static FIELDS: [(&str, &[Field]); StoreKind::ALL.len()] = [
     ("s3", &s3::FIELDS),
     ("events", &events::FIELDS),
     ("git", &git::FIELDS),
+    ("folder", &folder::FIELDS),
 ];
 
 pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
@@ -34,6 +36,7 @@ pub(super) fn tenancy(kind: StoreKind, node: &Node) -> Option<Tenancy> {
         StoreKind::S3 => s3::tenancy(node),
         StoreKind::Events => events::tenancy(node),
         StoreKind::Git => git::tenancy(node),
+        StoreKind::Folder => folder::tenancy(node),
     }
 }
 
@@ -46,6 +49,7 @@ pub(super) fn shard(kind: StoreKind, entry: &Entry) -> Option<Shard> {
         StoreKind::S3 => s3::shard(entry),
         StoreKind::Events => events::shard(entry),
         StoreKind::Git => git::shard(entry),
+        StoreKind::Folder => folder::shard(entry),
     }
 }
 
@@ -58,5 +62,6 @@ pub(super) fn check(kind: StoreKind, store: &Node, report: &Report) {
         StoreKind::S3 => s3::check(store, report),
         StoreKind::Events => events::check(store, report),
         StoreKind::Git => git::check(store, report),
+        StoreKind::Folder => folder::check(store, report),
     }
 }

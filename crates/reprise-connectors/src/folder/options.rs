@@ -1,0 +1,38 @@
+//! Options of a step on files: the `with:` of the runbook.
+
+use reprise_model::Fault;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::shared::policy::{CreatedAfter, OnConflict};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    pub on_conflict: OnConflict,
+    pub created_after: CreatedAfter,
+    /// Files under way at a time.
+    pub concurrent: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            on_conflict: OnConflict::default(),
+            created_after: CreatedAfter::default(),
+            // Enough to hide the latency of a disk on the network.
+            concurrent: 8,
+        }
+    }
+}
+
+impl Options {
+    pub fn read(with: &Map<String, Value>) -> Result<Self, Fault> {
+        let options: Self = serde_json::from_value(Value::Object(with.clone()))
+            .map_err(|error| Fault::permanent(format!("the `with` of this step: {error}")))?;
+        match (1..=1024).contains(&options.concurrent) {
+            true => Ok(options),
+            false => Err(Fault::permanent("`with: concurrent` is from 1 to 1024")),
+        }
+    }
+}

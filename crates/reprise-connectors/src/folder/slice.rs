@@ -1,0 +1,196 @@
+//! A site's slice of a tree: its manifest of T, and its files as they are now.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reprise_model::{Fault, Outcome, SiteId, Timestamp};
+use reprise_ports::{Context, Probe};
+use serde_json::json;
+
+use super::apply;
+use super::config::Past;
+use super::manifest::{self, Entry, Of};
+use super::names::{self, at};
+use super::options::Options;
+use super::past::Chosen;
+use super::tree::{self, Tree, cannot};
+use super::verify;
+use super::watch::{Watch, blocking};
+use super::work::Differences;
+use crate::shared::policy::OnConflict;
+
+pub struct Slice<'a> {
+    /// Such as `files/s01 live (/srv/files)`.
+    pub end: String,
+    pub site: &'a SiteId,
+    /// Relative to the tree.
+    pub folder: PathBuf,
+    /// The live tree.
+    pub tree: &'a Path,
+    pub past: &'a Past,
+    pub chosen: Chosen,
+    /// Scratch of the shard at T.
+    pub scratch: PathBuf,
+    pub target: Timestamp,
+    pub options: Options,
+    pub context: &'a dyn Context,
+    /// One thread works on a site at a time.
+    pub alone: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What was there at T, and where it can be read.
+#[derive(Clone)]
+struct Then {
+    entries: Arc<Vec<Entry>>,
+    copy: PathBuf,
+}
+
+impl Slice<'_> {
+    async fn then(&self) -> Result<Then, Fault> {
+        let of = Of::new(
+            self.past.place(),
+            &self.chosen.id,
+            &self.folder,
+            self.target,
+        );
+        let cancelled = self.context.cancelled();
+        let copy = self
+            .past
+            .site(
+                Some(self.tree),
+                &self.chosen,
+                &self.folder,
+                &self.scratch,
+                self.target,
+                cancelled,
+            )
+            .await?;
+        let (scratch, times_tell) = (self.scratch.clone(), self.past.times_tell());
+        let (threads, from) = (self.options.concurrent, copy.clone());
+        let entries = blocking(
+            self.context,
+            "reading the copy",
+            &self.alone,
+            move |watch| match manifest::read(&of, &scratch) {
+                Some(entries) => Ok(entries),
+                None => manifest::make(&of, &from, &scratch, times_tell, threads, watch),
+            },
+        );
+        Ok(Then {
+            entries: Arc::new(entries.await?),
+            copy,
+        })
+    }
+
+    fn root(&self) -> PathBuf {
+        at(self.tree, &self.folder)
+    }
+
+    fn of_site(&self) -> String {
+        format!("{}: site {}", self.end, self.site)
+    }
+
+    pub async fn restore(&self) -> Result<Outcome, Fault> {
+        let then = self.then().await?;
+        let (root, end, options) = (self.root(), self.of_site(), self.options);
+        let phase = "bringing files back";
+        let mut outcome = blocking(self.context, phase, &self.alone, move |watch| {
+            let now = cleared(&root, watch)?;
+            let found = differences(&then, &now, &root, &options, watch)?;
+            apply::refuse(&found, &options, &end)?;
+            let changed = apply::apply(&found, &then.copy, &root, &options, watch)?;
+            Ok(told(&found, &options, changed))
+        })
+        .await?;
+        outcome.recovery_point = Some(self.chosen.point(self.past.what()));
+        Ok(outcome)
+    }
+
+    /// Whether all files are as the manifest has them, without changing any.
+    pub async fn probe_restore(&self) -> Result<Probe, Fault> {
+        let then = self.then().await?;
+        let (root, options) = (self.root(), self.options);
+        let outcome = blocking(self.context, "comparing files", &self.alone, move |watch| {
+            let now = tree::read(&root, watch, &mut Vec::new())?;
+            let found = differences(&then, &now, &root, &options, watch)?;
+            let left = apply::left(&found, &options);
+            Ok((!left).then(|| told(&found, &options, 0)))
+        })
+        .await?;
+        Ok(match outcome {
+            Some(mut outcome) => {
+                outcome.recovery_point = Some(self.chosen.point(self.past.what()));
+                Probe::AsItShouldBe(outcome)
+            }
+            None => Probe::NotYet,
+        })
+    }
+
+    pub async fn verify(&self) -> Result<Outcome, Fault> {
+        let then = self.then().await?;
+        let (root, end, options) = (self.root(), self.of_site(), self.options);
+        let folder = names::text(&root);
+        let mut outcome = blocking(self.context, "comparing files", &self.alone, move |watch| {
+            let now = tree::read(&root, watch, &mut Vec::new())?;
+            let found = differences(&then, &now, &root, &options, watch)?;
+            let check = verify::judge(&found, &options, &end, &folder)?;
+            Ok(Outcome {
+                volume: found.live,
+                checks: vec![check],
+                ..Outcome::default()
+            })
+        })
+        .await?;
+        outcome.recovery_point = Some(self.chosen.point(self.past.what()));
+        Ok(outcome)
+    }
+}
+
+fn differences<'a>(
+    then: &'a Then,
+    now: &'a Tree,
+    root: &Path,
+    options: &Options,
+    watch: &Watch,
+) -> Result<Differences<'a>, Fault> {
+    let threads = options.concurrent;
+    Differences::find(
+        &then.entries,
+        now,
+        root,
+        options.on_conflict,
+        threads,
+        watch,
+    )
+}
+
+/// The live tree, after what an earlier attempt left behind is gone.
+fn cleared(root: &Path, watch: &Watch) -> Result<Tree, Fault> {
+    let mut leftovers = Vec::new();
+    let tree = tree::read(root, watch, &mut leftovers)?;
+    for place in leftovers {
+        let gone = fs::remove_file(&place).or_else(|_| fs::remove_dir(&place));
+        gone.map_err(|error| cannot("clear", &place, &error))?;
+    }
+    Ok(tree)
+}
+
+fn told(found: &Differences<'_>, options: &Options, changed: u64) -> Outcome {
+    let mut outcome = Outcome {
+        volume: found.expected,
+        ..Outcome::default()
+    };
+    let kept = match options.on_conflict {
+        OnConflict::Keep => found.hidden + found.other.len() as u64,
+        OnConflict::Refuse | OnConflict::Replace => 0,
+    };
+    for (name, count) in [
+        ("changed", changed),
+        ("kept", kept),
+        ("created_after", found.created.len() as u64),
+    ] {
+        outcome.output.insert(name.to_owned(), json!(count));
+    }
+    outcome
+}

@@ -1,0 +1,25 @@
+//! What a step says about things that are live and were not so at T.
+
+use serde::Deserialize;
+
+/// A thing whose live state is another one than at T.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// Stop before anything is written, and say how many there are.
+    #[default]
+    Refuse,
+    /// What is live wins.
+    Keep,
+    /// What was there at T wins.
+    Replace,
+}
+
+/// A thing that was not there at T and is now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CreatedAfter {
+    #[default]
+    Keep,
+    Remove,
+}

@@ -1,0 +1,6 @@
+//! Media in a tree of files: dated folders, and a real restic repository.
+
+mod dated;
+mod refusals;
+mod restic;
+mod world;

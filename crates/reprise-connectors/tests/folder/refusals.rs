@@ -1,0 +1,167 @@
+//! Copies that are not of T, and places where nothing may be written.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use reprise_model::{Action, FaultKind, Timestamp};
+use reprise_ports::{Connector, Inspect, Level};
+use serde_json::json;
+
+use crate::world::{Quiet, World, moment, now};
+
+#[tokio::test]
+async fn no_copy_a_late_copy_and_a_moment_to_come_are_refused() {
+    let world = World::dated();
+    world.write("a/x", "x");
+    let target = now();
+    let refused = async |target| {
+        let ended = world.perform(Action::Recover, "a", target, json!({})).await;
+        let fault = ended.expect_err("no copy");
+        assert_eq!(fault.kind, FaultKind::Refused, "{fault}");
+        fault.message
+    };
+    assert!(refused(target).await.contains("there is no copy"));
+    // Names that are no times are somebody else's.
+    fs::create_dir(world.temp.path().join("copies/latest")).expect("made");
+    moment(&world);
+    let begun = world.copy();
+    let told = refused(target).await;
+    assert!(
+        told.contains(&format!("the first of 1 copies began at {begun}")),
+        "{told}"
+    );
+    let to_come = Timestamp::from_micros(now().as_micros() + 3_600_000_000);
+    assert!(refused(to_come).await.contains("has not passed yet"));
+}
+
+#[tokio::test]
+async fn a_copy_that_ran_past_t_is_refused_by_file_and_a_future_time_is_not() {
+    let world = World::dated();
+    world.write("a/x", "x");
+    world.write("b/x", "x");
+    let future = SystemTime::now() + Duration::from_secs(86_400);
+    let odd = fs::File::options().write(true).open(world.live("b/x"));
+    odd.expect("there").set_modified(future).expect("set");
+    moment(&world);
+    world.copy();
+    let target = moment(&world);
+    // The copy that began before T gets to this file after T.
+    let entries = fs::read_dir(world.temp.path().join("copies")).expect("there");
+    let copy = entries.flatten().next().expect("a copy").path();
+    fs::write(copy.join("sites/a/x"), "later").expect("written");
+    let fault = world.perform(Action::Verify, "a", target, json!({})).await;
+    let fault = fault.expect_err("of after T");
+    assert_eq!(fault.kind, FaultKind::Refused);
+    assert!(
+        fault
+            .message
+            .contains("1 files of `sites/a` were modified after that, such as `x`"),
+        "{fault}"
+    );
+    world
+        .perform(Action::Verify, "b", target, json!({}))
+        .await
+        .expect("a clock of somebody's was wrong");
+}
+
+#[tokio::test]
+async fn ids_that_lead_elsewhere_and_things_that_are_no_files_are_refused() {
+    let world = World::dated();
+    world.write("a/x", "x");
+    let made = std::process::Command::new("mkfifo")
+        .arg(world.live("a/pipe"))
+        .status();
+    assert!(made.expect("mkfifo runs").success());
+    moment(&world);
+    world.copy();
+    let target = moment(&world);
+    for (site, told) in [
+        ("..", "no folder of its own"),
+        ("", "no files"),
+        ("a/b", "no folder of its own"),
+        ("a", "pipe"),
+    ] {
+        let ended = world
+            .perform(Action::Restore, site, target, json!({}))
+            .await;
+        match (site, ended) {
+            // The folder of all sites: the template makes `sites/` of it.
+            ("", ended) => assert!(ended.is_err(), "the whole tree"),
+            (_, ended) => {
+                let fault = ended.expect_err(site);
+                assert_eq!(fault.kind, FaultKind::Refused);
+                assert!(fault.message.contains(told), "{fault}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_where_a_file_was_is_never_emptied() {
+    let world = World::dated();
+    world.write("a/x", "then");
+    moment(&world);
+    world.copy();
+    let target = moment(&world);
+    fs::remove_file(world.live("a/x")).expect("gone");
+    world.write("a/x/precious", "new");
+    for on_conflict in ["refuse", "replace"] {
+        let with = json!({ "on_conflict": on_conflict, "created_after": "remove" });
+        let fault = world.perform(Action::Restore, "a", target, with).await;
+        assert_eq!(fault.expect_err("in the way").kind, FaultKind::Refused);
+        assert_eq!(world.read("a/x/precious").as_deref(), Some("new"));
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_rotted_since_its_manifest_was_made_is_not_brought_back() {
+    let world = World::dated();
+    world.write("a/x", "then");
+    moment(&world);
+    let begun = world.copy();
+    let target = moment(&world);
+    world
+        .perform(Action::Verify, "a", target, json!({}))
+        .await
+        .expect("whole, and with a manifest");
+    let copy = world.temp.path().join("copies").join(begun.to_string());
+    fs::write(copy.join("sites/a/x"), "rot!").expect("written");
+    fs::remove_file(world.live("a/x")).expect("gone");
+    let fault = world.perform(Action::Restore, "a", target, json!({})).await;
+    let fault = fault.expect_err("other bytes");
+    assert_eq!(fault.kind, FaultKind::Permanent);
+    assert!(fault.message.contains("is not what it was"), "{fault}");
+    let left = fs::read_dir(world.live("a")).expect("there").count();
+    assert_eq!(left, 0, "not even a half");
+}
+
+#[tokio::test]
+async fn an_operator_can_end_it_and_inspect_says_what_is_there() {
+    let world = World::dated();
+    world.write("a/x", "x");
+    moment(&world);
+    world.copy();
+    let target = moment(&world);
+    fs::remove_file(world.live("a/x")).expect("gone");
+    let quiet = Quiet::default();
+    quiet.cancelled.cancel();
+    let call = world.call(Action::Restore, "a", target, json!({}));
+    let fault = world.connector.perform(&call, &quiet).await;
+    assert_eq!(fault.expect_err("ended").kind, FaultKind::Cancelled);
+    assert_eq!(world.read("a/x"), None);
+    let inspect = Inspect {
+        shard: "main".into(),
+        target_time: Some(target),
+        sites: Vec::new(),
+    };
+    let found = world.connector.inspect(&inspect).await.findings;
+    let checks: Vec<&str> = found.iter().map(|finding| finding.check.as_str()).collect();
+    assert_eq!(checks, ["connection", "space", "backup-reaches"]);
+    assert!(
+        found.iter().all(|finding| finding.level == Level::Ok),
+        "{found:?}"
+    );
+    fs::remove_dir_all(world.temp.path().join("live")).expect("gone");
+    let found = world.connector.inspect(&inspect).await.findings;
+    assert_eq!(found[0].level, Level::Error);
+}
