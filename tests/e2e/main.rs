@@ -8,6 +8,7 @@ mod journal;
 mod killer;
 mod layers;
 mod matrix;
+mod references;
 mod refusals;
 
 use estate::Estate;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use reprise_model::{Estate, Runbook};
-use reprise_plan::lint;
+use reprise_model::{Action, Estate, Runbook, Scope};
+use reprise_plan::{Severity, lint};
 use reprise_spec::{check_runbook_against, load_estate, load_text, parse_runbook};
 
 fn repository(path: &str) -> PathBuf {
@@ -39,4 +39,60 @@ fn config_rollback_has_nothing_to_be_told() {
         "fixtures/estates/valid/config.yaml",
     );
     assert_eq!(lint(&runbook, &estate), []);
+}
+
+/// The runbook, and what lint says of it that is more than a hint.
+fn linted(name: &str) -> (Runbook, Vec<&'static str>) {
+    let estate = match name {
+        "event-gap-audit.yaml" => "fixtures/estates/valid/events.yaml",
+        "config-rollback.yaml" => "fixtures/estates/valid/config.yaml",
+        _ => "fixtures/estates/valid/layers.yaml",
+    };
+    let (runbook, estate) = load(&format!("runbooks/{name}"), estate);
+    let warnings = lint(&runbook, &estate).into_iter();
+    let codes = warnings.filter(|warning| warning.severity > Severity::Hint);
+    (runbook, codes.map(|warning| warning.code).collect())
+}
+
+#[test]
+fn every_runbook_is_documented_and_has_no_error() {
+    let folder = std::fs::read_dir(repository("runbooks")).unwrap();
+    for entry in folder {
+        let entry = entry.unwrap();
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        assert!(text.starts_with("# "), "{entry:?} says what it is for");
+        let name = entry.file_name().into_string().unwrap();
+        let (runbook, _) = linted(&name);
+        assert_eq!(format!("{}.yaml", runbook.name), name);
+    }
+}
+
+#[test]
+fn restore_in_place_takes_every_layer_and_leaves_nothing_to_be_said() {
+    let (runbook, warnings) = linted("restore-in-place.yaml");
+    assert_eq!(warnings, [""; 0]);
+    assert!(runbook.steps.len() > 30, "{}", runbook.steps.len());
+    let that = |action: Action| runbook.steps.iter().filter(move |s| s.action == action);
+    assert_eq!(that(Action::Restore).count(), that(Action::Verify).count());
+    assert_eq!(that(Action::CheckReferences).count(), 5);
+    // Nothing is written before the operator lets it.
+    let gates: Vec<_> = that(Action::Gate)
+        .map(|gate| (gate.scope, &gate.needs))
+        .collect();
+    assert_eq!(gates[0].0, Scope::Run);
+    assert_eq!(gates[0].1.len(), that(Action::Recover).count());
+    // The customer is asked when every check has passed.
+    let handover = gates[1].1;
+    for check in that(Action::CheckReferences).chain(that(Action::CheckConsistency)) {
+        assert!(handover.contains(&check.name), "{}", check.name);
+    }
+}
+
+#[test]
+fn access_check_writes_nothing() {
+    let (runbook, mut warnings) = linted("access-check.yaml");
+    warnings.dedup();
+    assert_eq!(warnings, ["verify-without-restore", "store-not-restored"]);
+    let writes = |action: Action| matches!(action, Action::Restore | Action::Exec);
+    assert!(runbook.steps.iter().all(|step| !writes(step.action)));
 }
