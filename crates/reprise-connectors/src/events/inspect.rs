@@ -34,7 +34,7 @@ pub(super) async fn look(config: &EventsConfig, inspect: &Inspect) -> Inspection
     let mut findings = vec![finding("backup-reaches", reach)];
     if shard.live.is_some() && config.events.target.is_some() {
         let looked = match Session::open(config, shard, &Options::default()).await {
-            Ok(mut session) => session.look().await,
+            Ok(mut session) => session.look(inspect.sites.first()).await,
             Err(fault) => Err(fault),
         };
         findings.push(finding(

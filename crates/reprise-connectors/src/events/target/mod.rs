@@ -5,7 +5,7 @@ mod sql;
 
 use std::collections::BTreeMap;
 
-use reprise_model::{EventTarget, Fault, Timestamp};
+use reprise_model::{EventTarget, Fault, SiteId, Timestamp};
 use reprise_ports::CallSite;
 use serde_json::value::RawValue;
 
@@ -112,9 +112,9 @@ impl<'a> Session<'a> {
     }
 
     /// Whether the end answers, knows who asks, and is as it must be.
-    pub async fn look(&mut self) -> Result<String, Fault> {
+    pub async fn look(&mut self, site: Option<&SiteId>) -> Result<String, Fault> {
         match self {
-            Self::Sql(session) => session.look().await,
+            Self::Sql(session) => session.look(site).await,
             Self::Http(session) => session.look().await,
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use reprise_model::{Fault, SqlTarget, Timestamp};
+use reprise_model::{Fault, SiteId, SqlTarget, Timestamp};
 use reprise_ports::CallSite;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::encode::IsNull;
@@ -176,28 +176,30 @@ impl<'a> SqlSession<'a> {
     }
 
     /// The table of offsets, its key, and whether the statements are understood.
-    pub async fn look(&mut self) -> Result<String, Fault> {
+    /// These are tried with a site that there is, since another id may not even
+    /// be of the column's type; where no site is known yet, they are not tried.
+    pub async fn look(&mut self, site: Option<&SiteId>) -> Result<String, Fault> {
         let offsets = &self.target.offsets;
-        let nobody = CallSite {
-            id: "".into(),
-            attributes: BTreeMap::new(),
+        let hint = format!(
+            "create table {offsets} (site text, stream text, seq bigint not null, primary key (site, stream))"
+        );
+        let looked = async {
+            let mut transaction = self.connection.begin().await?;
+            let locked = advance(&mut transaction, offsets, ("", ""), 0).await;
+            // Nothing of it stays.
+            transaction.rollback().await.and(locked)
         };
-        self.held(&nobody).await.map_err(|fault| {
-            fault.hint(format!(
-                "create table {offsets} (site text, stream text, seq bigint not null, primary key (site, stream))"
-            ))
-        })?;
-        let mut transaction = self
-            .connection
-            .begin()
+        looked
             .await
-            .map_err(|error| fault(&self.end, "beginning", &error))?;
-        let locked = advance(&mut transaction, offsets, ("", ""), 0).await;
-        // Nothing of it stays.
-        let undone = transaction.rollback().await;
-        locked
-            .and(undone)
-            .map_err(|error| fault(&self.end, "looking at the offsets", &error))?;
+            .map_err(|error| fault(&self.end, "looking at the offsets", &error).hint(hint))?;
+        if let Some(site) = site {
+            let site = CallSite {
+                id: site.clone(),
+                attributes: BTreeMap::new(),
+            };
+            self.held(&site).await?;
+        }
+        let offsets = &self.target.offsets;
         Ok(format!(
             "the live end answers, and keeps offsets in {offsets}"
         ))
