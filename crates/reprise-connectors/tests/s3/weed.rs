@@ -97,7 +97,7 @@ fn start(volumes: &str, size: &str) -> Weed {
         ])
         .args(["-filer", "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0"])
         .args([volumes, size])
-        .arg("-volume.preStopSeconds=0")
+        .args(["-volume.preStopSeconds=0", "-volume.minFreeSpace=100MiB"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

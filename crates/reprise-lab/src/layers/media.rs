@@ -35,6 +35,8 @@ const BUCKET: &str = "media";
 const REGION: &str = "us-east-1";
 /// How long a signature is good for.
 const SIGNED: Duration = Duration::from_secs(600);
+const TRIES: u32 = 50;
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 const CONCURRENT: usize = 16;
 /// Objects of a site that change.
 const AVATARS: u64 = 4;
@@ -76,12 +78,27 @@ impl Media {
         })
     }
 
+    /// Asks again while the server says that it is the one who cannot: its S3
+    /// answers before there is a volume to write to.
     async fn send(&self, method: Method, url: Url, body: Vec<u8>) -> Result<Response, Error> {
-        let answer = self.client.request(method, url).body(body).send().await;
-        answer
-            .and_then(Response::error_for_status)
-            // Its own words would show the signature.
-            .map_err(|error| Error::Worker(format!("the bucket: {}", error.without_url())))
+        let mut tried = 0;
+        loop {
+            let request = self.client.request(method.clone(), url.clone());
+            let answer = request.body(body.clone()).send().await;
+            let answer = answer.and_then(Response::error_for_status);
+            let busy =
+                |error: &reqwest::Error| error.status().is_some_and(|it| it.is_server_error());
+            match answer {
+                Err(error) if busy(&error) && tried < TRIES => tried += 1,
+                // Its own words would show the signature.
+                answer => {
+                    return answer.map_err(|error| {
+                        Error::Worker(format!("the bucket: {}", error.without_url()))
+                    });
+                }
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
     }
 
     async fn put(&self, key: &str, content: &[u8]) -> Result<(), Error> {
@@ -230,6 +247,7 @@ impl Layer for Media {
                 "-volume.max=50",
                 "-master.volumeSizeLimitMB=64",
                 "-volume.preStopSeconds=0",
+                "-volume.minFreeSpace=100MiB",
             ])
             .arg(format!(
                 "-s3.config={}",

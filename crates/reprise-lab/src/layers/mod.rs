@@ -19,6 +19,7 @@ mod up;
 mod wiki;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
@@ -112,10 +113,16 @@ fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
         .collect()
 }
 
+/// The longest wait for an answer of a server on this machine.
+const ANSWER: Duration = Duration::from_secs(30);
+
 /// A client for the loopback address.
 fn client() -> reqwest::Client {
     // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().build();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(ANSWER)
+        .build();
     client.expect("the client asks for nothing that this machine may lack")
 }
