@@ -168,11 +168,13 @@ fn planted_faults_are_caught_by_their_verdicts_before_hand_over() {
     assert_eq!(site["state"], "failed", "{gap}: {site:#}");
     let begun = validations(&report, &sites[5]).any(|it| it["task"] == "handover");
     assert!(!begun, "{gap}: {site:#}");
-    let told = waiting
-        .lines()
-        .find(|line| line.contains(&format!("activity/{}", sites[5])));
+    let told = format!(
+        "site {}: store activity: the events are not complete",
+        sites[5]
+    );
+    let told = waiting.lines().find(|line| line.contains(&told));
     assert!(
-        told.is_some_and(|line| line.contains("3")),
+        told.is_some_and(|line| line.contains("gap of 1 event")),
         "{gap}: {waiting}"
     );
     for site in &sites[6..] {
@@ -184,8 +186,12 @@ fn planted_faults_are_caught_by_their_verdicts_before_hand_over() {
 /// Runs until it waits for a person, and returns what it said.
 fn run_to_a_gate(estate: &Estate) -> String {
     let run = estate.start_or_resume().output().expect("reprise runs");
-    assert_eq!(run.status.code(), Some(5), "{run:?}");
-    String::from_utf8_lossy(&run.stderr).into_owned()
+    // A site that failed counts for more than the gates of the others.
+    assert!(matches!(run.status.code(), Some(5 | 7)), "{run:?}");
+    [run.stdout, run.stderr]
+        .iter()
+        .map(|said| String::from_utf8_lossy(said))
+        .collect()
 }
 
 fn approve(estate: &Estate, gate: &str) {

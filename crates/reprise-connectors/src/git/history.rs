@@ -1,9 +1,10 @@
-//! Which commit was current at T: the newest along first parents whose
-//! committer time is not after it.
+//! Which commit was current at T: the newest along first parents that was
+//! made before it.
 //!
-//! Committer times are whole seconds. Where T lies within a second, a commit
-//! of that second may be before or after it: that is *doubt*, and the step
-//! says (`ties`), else it is a refusal for the sites whose files differ.
+//! Committer times are whole seconds, cut off. Where T lies within a second, a
+//! commit of that second may be before or after it: that is *doubt*, and the
+//! step says (`ties`), else it is a refusal for the sites whose files differ.
+//! Where T is the start of a second, all that was made in it came after.
 
 use reprise_model::{Fault, RecoveryPoint, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub(super) struct Commit {
 pub(super) struct Cut {
     /// The newest that is at or before T for certain.
     pub commit: Option<Commit>,
-    /// The newest of those within T's own second.
+    /// The newest of T's own second.
     pub doubt: Option<Commit>,
     pub first_after: Option<Timestamp>,
 }
@@ -46,7 +47,7 @@ pub(super) fn cut(lines: &str, target: Timestamp) -> Result<Cut, Fault> {
     }
     let (later, rest) = commits.split_at(after);
     let second = Timestamp::from_micros(target.as_micros().div_euclid(SECOND) * SECOND);
-    let in_doubt = |commit: &&Commit| second < target && commit.time == second;
+    let in_doubt = |commit: &&Commit| commit.time == second;
     let certain = rest.iter().find(|commit| !in_doubt(commit));
     // A doubt behind a certain one is a clock that went back: not T's affair.
     let doubt = rest.first().filter(in_doubt);
@@ -66,6 +67,11 @@ fn read(line: &str) -> Option<Commit> {
     })
 }
 
+/// The start of a second leaves no doubt about what was made within it.
+pub(super) fn starts_a_second(target: Timestamp) -> bool {
+    target.as_micros().rem_euclid(SECOND) == 0
+}
+
 pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
@@ -76,17 +82,20 @@ impl Cut {
     pub fn point(&self, target: Timestamp) -> RecoveryPoint {
         let last = self.commit.as_ref().map(|commit| commit.time);
         let basis = match (&self.commit, &self.doubt) {
-            (_, Some(doubt)) => format!(
+            (_, Some(doubt)) if !starts_a_second(target) => format!(
                 "commit {} was made within the target time's own second",
                 short(&doubt.id)
             ),
-            (Some(commit), None) => format!("commit {}", short(&commit.id)),
-            (None, None) => "no commit is as old".to_owned(),
+            (Some(commit), _) => format!("commit {}", short(&commit.id)),
+            (None, _) => "no commit is as old".to_owned(),
         };
         RecoveryPoint {
             point: target,
             last_before: last,
-            first_after: self.first_after,
+            first_after: match &self.doubt {
+                Some(doubt) if starts_a_second(target) => Some(doubt.time),
+                _ => self.first_after,
+            },
             basis,
         }
     }
@@ -113,12 +122,11 @@ mod tests {
             ids(around(&[30, 20, 10], 25 * SECOND).unwrap()),
             (some("c2"), None)
         );
-        // A whole second has its commit in it.
+        // At its start, what was made in a second is yet to come; within it nobody knows.
         assert_eq!(
             ids(around(&[30, 20, 10], 20 * SECOND).unwrap()),
-            (some("c2"), None)
+            (some("c1"), some("c2"))
         );
-        // Within it nobody knows.
         assert_eq!(
             ids(around(&[30, 20, 10], 20 * SECOND + 1).unwrap()),
             (some("c1"), some("c2"))

@@ -10,7 +10,7 @@ use super::command::run;
 use super::config::GitShard;
 use super::connector::{GitConnector, blocking};
 use super::folder::Folder;
-use super::history::short;
+use super::history::{short, starts_a_second};
 use super::scratch::history;
 
 impl GitConnector {
@@ -97,17 +97,17 @@ fn reach(shard: &GitShard, target: Option<Timestamp>) -> Result<(Level, String),
         target,
     )?;
     Ok(match (&cut.doubt, &cut.commit) {
-        (Some(doubt), _) => (
+        (Some(doubt), _) if !starts_a_second(target) => (
             Level::Warning,
             format!(
                 "commit {} was made within the target time's own second",
                 short(&doubt.id)
             ),
         ),
-        (None, Some(commit)) => (
+        (_, Some(commit)) => (
             Level::Ok,
             format!("commit {} of {}", short(&commit.id), commit.time),
         ),
-        (None, None) => (Level::Error, "no commit is as old".to_owned()),
+        (_, None) => (Level::Error, "no commit is as old".to_owned()),
     })
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::run;
 use super::files::{self, Entry};
-use super::history::{Commit, Cut, cut};
+use super::history::{Commit, Cut, cut, starts_a_second};
 use super::options::Ties;
 use super::path::SitePath;
 
@@ -135,7 +135,11 @@ impl Scratch {
         };
         let later = of(&manifest.cut.doubt)?;
         match ties {
+            Ties::Exclude | Ties::Refuse if manifest.cut.commit.is_none() => {
+                Err(too_young(&self.branch, Some(doubt.time)))
+            }
             Ties::Exclude => Ok(certain),
+            Ties::Refuse if starts_a_second(self.target) => Ok(certain),
             Ties::Include => Ok(later),
             Ties::Refuse if later == certain => Ok(certain),
             Ties::Refuse => Err(Fault::refused(format!(
@@ -178,14 +182,17 @@ pub(super) fn history(repository: &Path, branch: &str, target: Timestamp) -> Res
     )?;
     let cut = cut(&String::from_utf8_lossy(&lines), target)?;
     if cut.commit.is_none() && cut.doubt.is_none() {
-        let first = cut
-            .first_after
-            .map_or(String::new(), |first| format!(" at {first}"));
-        return Err(Fault::refused(format!(
-            "the history of `{branch}` begins{first}, after the target time"
-        )));
+        return Err(too_young(branch, cut.first_after));
     }
     Ok(cut)
+}
+
+/// A history that cannot tell what was there at T.
+fn too_young(branch: &str, first: Option<Timestamp>) -> Fault {
+    let first = first.map_or(String::new(), |first| format!(" at {first}"));
+    Fault::refused(format!(
+        "the history of `{branch}` begins{first}, and not before the target time"
+    ))
 }
 
 fn remove(folder: &Path) -> io::Result<()> {

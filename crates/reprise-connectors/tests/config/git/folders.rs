@@ -98,7 +98,7 @@ async fn the_right_to_execute_is_part_of_a_file() {
     world.git(&["update-index", "--chmod=+x", "sites/1/a"], 20);
     world.git(&["commit", "--quiet", "-m", "x"], 20);
     let connector = world.connector();
-    comes_back(&connector, "1", at(20), "{}").await;
+    comes_back(&connector, "1", at(25), "{}").await;
     let mode = || {
         fs::metadata(world.live("sites/1/a"))
             .unwrap()
@@ -108,8 +108,8 @@ async fn the_right_to_execute_is_part_of_a_file() {
     };
     assert_eq!(mode(), 0o755);
     fs::set_permissions(world.live("sites/1/a"), fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(!is_done(&connector, "1", at(20), "{}").await);
-    comes_back(&connector, "1", at(20), r#"{"on_conflict":"replace"}"#).await;
+    assert!(!is_done(&connector, "1", at(25), "{}").await);
+    comes_back(&connector, "1", at(25), r#"{"on_conflict":"replace"}"#).await;
     assert_eq!(mode(), 0o755);
 }
 

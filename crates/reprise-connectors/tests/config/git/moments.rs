@@ -23,10 +23,30 @@ async fn the_commit_of_t_is_told_with_what_brackets_it() {
     );
     comes_back(&connector, "1", at(25), "{}").await;
     assert_eq!(world.read_live("sites/1/a"), "two");
+    // At the start of a second, what was made within it is yet to come.
     let outcome = perform(&connector, Action::Recover, "", at(20), "{}")
         .await
         .unwrap();
-    assert_eq!(outcome.recovery_point.unwrap().last_before, Some(at(20)));
+    let point = outcome.recovery_point.unwrap();
+    assert_eq!(
+        (point.point, point.last_before),
+        (at(20), Some(at(10))),
+        "{}",
+        point.basis
+    );
+    let with = r#"{"on_conflict":"replace"}"#;
+    comes_back(&connector, "1", at(20), with).await;
+    assert_eq!(world.read_live("sites/1/a"), "one");
+    let with = r#"{"on_conflict":"replace","ties":"include"}"#;
+    comes_back(&connector, "1", at(20), with).await;
+    assert_eq!(world.read_live("sites/1/a"), "two");
+    for with in ["{}", r#"{"ties":"exclude"}"#] {
+        let fault = perform(&connector, Action::Restore, "1", at(10), with)
+            .await
+            .unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Refused);
+        assert!(fault.message.contains("begins"), "{}", fault.message);
+    }
 }
 
 #[tokio::test]
@@ -41,7 +61,7 @@ async fn merged_branches_count_from_their_merge() {
     let connector = world.connector();
     comes_back(&connector, "1", at(25), "{}").await;
     assert_eq!(world.read_live("sites/1/a"), "one");
-    comes_back(&connector, "1", at(30), r#"{"on_conflict":"replace"}"#).await;
+    comes_back(&connector, "1", at(31), r#"{"on_conflict":"replace"}"#).await;
     assert_eq!(world.read_live("sites/1/a"), "side");
 }
 
@@ -90,7 +110,7 @@ async fn clocks_that_lie_about_t_and_a_history_that_begins_later_are_refused() {
     assert!(why.contains("disagrees with its times"), "{why}");
     let why = refused(at(5)).await;
     assert!(
-        why.contains("begins at 2026-03-01T12:00:10Z, after the target time"),
+        why.contains("begins at 2026-03-01T12:00:10Z, and not before"),
         "{why}"
     );
     perform(&connector, Action::Recover, "", at(50), "{}")
