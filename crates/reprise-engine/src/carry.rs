@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reprise_model::{Digest, Plan, SiteId, TaskIx, TaskState, Timestamp, counterparts};
 
 use crate::fold::{Fold, FoldError};
-use crate::ledger::Slot;
+use crate::ledger::{Blame, Slot};
 
 /// What the event says about a task that the plan before has as well.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,8 @@ impl Fold {
     /// What belongs to the run and to no task.
     fn take_run(&mut self, old: &Fold) {
         self.open_waves = waves_open(old, self.plan());
-        self.halt_lifted = old.halt_lifted && old.plan().halt_above == self.plan().halt_above;
+        let rule = |plan: &Plan| (plan.halt_above, plan.halt_on_checks);
+        self.halt_lifted = old.halt_lifted && rule(old.plan()) == rule(self.plan());
         self.paused = old.paused;
         self.cancelling = old.cancelling;
         self.owner = old.owner.clone();
@@ -84,9 +85,12 @@ impl Fold {
             self.marks.insert(task, mark.clone());
         }
         self.set(task, state);
-        let tainted = fate == Fate::Stands && slot.tainted;
+        let blame = match fate {
+            Fate::Stands => slot.blame,
+            Fate::Back | Fate::Probe => Blame::None,
+        };
         let topology = self.topology.clone();
-        self.ledger.taint(&topology, task, tainted);
+        self.ledger.blame(&topology, task, blame);
     }
 
     /// Delays before a retry, of tasks that stand.

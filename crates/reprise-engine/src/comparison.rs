@@ -8,6 +8,7 @@ use std::sync::Arc;
 use reprise_model::{Action, Plan, PlannedStep, ShardId, StoreId, TaskIx, TaskState, counterparts};
 
 use crate::fold::Fold;
+use crate::ledger::Blame;
 use crate::orphans::{Restored, is_replaced, restored};
 use crate::replan::{Compared, Replanning};
 use crate::resume::{Change, Decision, Kind, Probed, Status, decide};
@@ -238,10 +239,11 @@ impl<'a> Comparison<'a> {
     fn blocked(&self, tasks: &[Compared], known: &BTreeSet<u32>) -> BTreeSet<u32> {
         let failed = tasks.iter().filter(|compared| {
             let before = self.before[compared.task.get()];
-            let tainted = |before: TaskIx| {
-                self.old.state(before) == TaskState::Failed && self.old.ledger.slot(before).tainted
+            let work_failed = |before: TaskIx| {
+                self.old.state(before) == TaskState::Failed
+                    && self.old.ledger.slot(before).blame == Blame::Work
             };
-            stays_unsuccessful(compared) && before.is_some_and(tainted)
+            stays_unsuccessful(compared) && before.is_some_and(work_failed)
         });
         let sites = failed.filter_map(|it| self.new.plan.tasks[it.task.get()].site);
         sites.chain(known.iter().copied()).collect()

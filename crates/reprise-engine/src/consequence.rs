@@ -4,6 +4,7 @@
 use reprise_model::{Action, TaskIx, TaskState, Timestamp};
 
 use crate::fold::{Fold, FoldError};
+use crate::ledger::Blame;
 use crate::slots::Slots;
 
 impl Fold {
@@ -48,7 +49,8 @@ impl Fold {
     pub(crate) fn fail(&mut self, task: TaskIx) {
         self.set(task, TaskState::Failed);
         let check = self.topology.action(task).is_check();
-        self.ledger.taint(&self.topology, task, !check);
+        let blame = if check { Blame::Check } else { Blame::Work };
+        self.ledger.blame(&self.topology, task, blame);
         self.settle_dependents(task);
         if !check && let Some(site) = self.topology.site(task) {
             self.set_aside(site, task);
@@ -89,15 +91,15 @@ impl Fold {
             "skipped",
             &[TaskState::Waiting, TaskState::Ready, TaskState::Queued],
         )?;
-        let tainted = match of {
+        let blame = match of {
             Some(of) => {
                 self.known(of, "skipped")?;
-                self.ledger.slot(of).tainted
+                self.ledger.slot(of).blame
             }
-            None => false,
+            None => Blame::None,
         };
         self.set(task, TaskState::Skipped);
-        self.ledger.taint(&self.topology, task, tainted);
+        self.ledger.blame(&self.topology, task, blame);
         self.settle_dependents(task);
         Ok(())
     }

@@ -15,8 +15,17 @@ pub(crate) struct Slot {
     pub failures: u32,
     /// Whether its work may have been done: ask before starting.
     pub must_probe: bool,
-    /// Ended without success for another reason than a failed check.
-    pub tainted: bool,
+    pub blame: Blame,
+}
+
+/// What a task that ended without success came to grief over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Blame {
+    /// Nothing, or an answer of a person.
+    None,
+    /// A check failed, its own or one that it needed.
+    Check,
+    Work,
 }
 
 #[derive(Clone)]
@@ -25,8 +34,8 @@ pub(crate) struct Ledger {
     counts: [u32; TaskState::ALL.len()],
     /// Tasks of each wave that hold back the next one.
     unsettled: Vec<u32>,
-    /// Tainted tasks of each site.
-    taints: Vec<u32>,
+    /// Of each site, the tasks that make it count as failed.
+    blamed: Vec<u32>,
     failed_sites: u32,
 }
 
@@ -37,7 +46,7 @@ impl Ledger {
             slots: Vec::with_capacity(plan.tasks.len()),
             counts: [0; TaskState::ALL.len()],
             unsettled: vec![0; plan.waves.len()],
-            taints: vec![0; plan.sites.len()],
+            blamed: vec![0; plan.sites.len()],
             failed_sites: 0,
         };
         for (ix, task) in plan.tasks.iter().enumerate() {
@@ -47,7 +56,7 @@ impl Ledger {
                 attempt: 0,
                 failures: 0,
                 must_probe: false,
-                tainted: false,
+                blame: Blame::None,
             });
             ledger.counts[TaskState::Waiting as usize] += 1;
             if let Some(wave) = ledger.held_wave(topology, TaskIx::at(ix)) {
@@ -97,20 +106,25 @@ impl Ledger {
         }
     }
 
-    /// Notes whether the task counts against its site.
-    pub fn taint(&mut self, topology: &Topology, task: TaskIx, tainted: bool) {
-        let was = std::mem::replace(&mut self.slots[task.get()].tainted, tainted);
+    /// Notes what the task counts as against its site.
+    pub fn blame(&mut self, topology: &Topology, task: TaskIx, blame: Blame) {
+        let was = std::mem::replace(&mut self.slots[task.get()].blame, blame);
         let Some(site) = topology.site(task) else {
             return;
         };
-        match (was, tainted) {
+        let counts = |blame| match blame {
+            Blame::None => false,
+            Blame::Check => topology.plan.halt_on_checks,
+            Blame::Work => true,
+        };
+        match (counts(was), counts(blame)) {
             (false, true) => {
-                self.taints[site] += 1;
-                self.failed_sites += u32::from(self.taints[site] == 1);
+                self.blamed[site] += 1;
+                self.failed_sites += u32::from(self.blamed[site] == 1);
             }
             (true, false) => {
-                self.taints[site] -= 1;
-                self.failed_sites -= u32::from(self.taints[site] == 0);
+                self.blamed[site] -= 1;
+                self.failed_sites -= u32::from(self.blamed[site] == 0);
             }
             (true, true) | (false, false) => {}
         }

@@ -4,6 +4,7 @@
 use reprise_model::{TaskIx, TaskState};
 
 use crate::fold::Fold;
+use crate::ledger::Blame;
 
 impl Fold {
     /// Puts the failed among `tasks` back, with every skipped task that
@@ -28,7 +29,7 @@ impl Fold {
         for task in &returned {
             self.call_back_dependents(*task);
             self.set(*task, TaskState::Waiting);
-            self.ledger.taint(&self.topology, *task, false);
+            self.ledger.blame(&self.topology, *task, Blame::None);
             self.ledger.slot_mut(*task).failures = 0;
         }
         self.recount(&returned);
@@ -51,7 +52,7 @@ impl Fold {
         for task in self.topology.plan.ixs() {
             let stays_failed = self.state(task) == TaskState::Failed && !back[task.get()];
             if stays_failed
-                && self.ledger.slot(task).tainted
+                && self.ledger.slot(task).blame == Blame::Work
                 && let Some(site) = self.topology.site(task)
             {
                 blocked[site] = true;

@@ -3,6 +3,7 @@
 use reprise_model::{Action, Owner, TaskIx, TaskState, Timestamp};
 
 use crate::fold::{Fold, Todo};
+use crate::ledger::Blame;
 use crate::resume::{Change, Decision, Probed, Status, decide};
 
 impl Fold {
@@ -44,7 +45,7 @@ impl Fold {
                         self.todo.gates.push(task);
                     }
                 }
-                TaskState::Failed if self.ledger.slot(task).tainted => {
+                TaskState::Failed if self.ledger.slot(task).blame == Blame::Work => {
                     if let Some(site) = self.topology.site(task) {
                         self.set_aside(site, task);
                     }

@@ -115,6 +115,7 @@ fn plan() -> Plan {
         runbook: file(),
         objectives: Objectives::default(),
         halt_above: None,
+        halt_on_checks: false,
         slots: None,
         pools: Vec::new(),
         shards: Vec::new(),

@@ -37,6 +37,9 @@ pub struct Plan {
     pub objectives: Objectives,
     /// More failed sites than this stop further waves.
     pub halt_above: Option<u32>,
+    /// A site of which a check failed counts among them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub halt_on_checks: bool,
     /// Attempts under way at once, over all pools; absent: only pools bound them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots: Option<u32>,

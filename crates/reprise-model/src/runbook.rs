@@ -33,6 +33,8 @@ pub enum WaveSize {
 pub struct HaltRule {
     /// More failed sites than this.
     pub failed_sites: Option<HaltLimit>,
+    /// A site of which a check failed counts, too.
+    pub checks: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]

@@ -65,6 +65,7 @@ pub fn compile(input: CompileInput<'_>) -> Result<Compiled, PlanErrors> {
         runbook: input.runbook_source.clone(),
         objectives: input.estate.objectives,
         halt_above: halt_above(input, sites.len()),
+        halt_on_checks: input.runbook.halt.checks,
         slots: runbook.slots,
         pools: runbook.pools.clone(),
         sites: planned_sites(&sites, &waves, &placement),

@@ -68,6 +68,7 @@ pub fn plan(sites: u32) -> Plan {
             rto: Some(Elapsed::from_secs(1800)),
         },
         halt_above: None,
+        halt_on_checks: false,
         slots: None,
         pools: vec![Pool {
             name: "load".into(),

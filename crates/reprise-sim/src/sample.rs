@@ -142,6 +142,7 @@ pub fn plan(sample: Sample) -> Plan {
         runbook: file("runbook.yaml"),
         objectives: Objectives::default(),
         halt_above: sample.halt_above,
+        halt_on_checks: false,
         slots: None,
         pools: vec![
             pool("recover", 2, None),

@@ -273,6 +273,7 @@ fn plan(options: WorkloadOptions) -> Plan {
         runbook: file("runbook.yaml"),
         objectives: Objectives::default(),
         halt_above: None,
+        halt_on_checks: false,
         slots: Some(SLOTS),
         pools: pools(options),
         shards: (0..SHARDS).map(planned_shard).collect(),

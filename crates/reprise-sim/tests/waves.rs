@@ -1,11 +1,12 @@
-//! A wave does not wait for what can only come after a later one.
+//! When the next wave opens, and when it does not.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use reprise_engine::{Effect, Engine, Input, Options};
 use reprise_model::{
-    Command, Epoch, Event, Outcome, Owner, Plan, PlannedTask, RunEnd, StepName, TaskIx, Timestamp,
+    Command, Epoch, Event, Fault, FaultKind, Outcome, Owner, Plan, PlannedTask, RunEnd, StepName,
+    TaskIx, Timestamp,
 };
 use reprise_sim::{Sample, plan};
 
@@ -49,6 +50,11 @@ fn and_then_each_site(gates: bool) -> Plan {
 }
 
 fn play(plan: Plan) -> Option<RunEnd> {
+    play_with(plan, |_| Ok(Outcome::default()))
+}
+
+/// Every attempt ends as its task says.
+fn play_with(plan: Plan, ends: impl Fn(TaskIx) -> Result<Outcome, Fault>) -> Option<RunEnd> {
     let plan = Arc::new(plan);
     let now = Timestamp::EPOCH;
     let (mut engine, _) = Engine::create(
@@ -74,7 +80,7 @@ fn play(plan: Plan) -> Option<RunEnd> {
             match effect {
                 Effect::Start { attempt, .. } => inputs.push_back(Input::Finished {
                     attempt,
-                    result: Ok(Outcome::default()),
+                    result: ends(attempt.task),
                 }),
                 Effect::Journal(entry) => {
                     if let Event::GateOpened { task } = entry.event {
@@ -107,4 +113,31 @@ fn each_site_after_all_sites_is_no_deadlock_between_waves() {
 #[test]
 fn nor_is_each_site_after_the_gates_of_all() {
     assert_eq!(play(and_then_each_site(true)), Some(RunEnd::Finished));
+}
+
+#[test]
+fn a_failed_check_of_the_canary_halts_where_the_runbook_says_so() {
+    let halted = |halt_on_checks| {
+        let mut plan = plan(Sample {
+            sites: 4,
+            shards: 2,
+            waves: 3,
+            gates: false,
+            halt_above: Some(0),
+        });
+        plan.halt_on_checks = halt_on_checks;
+        let plan = plan.sealed();
+        let of_canary = |task: &TaskIx| {
+            let is_check = plan.step_of(*task).action.is_check();
+            is_check && plan.site_of(*task).is_some_and(|site| site.wave == 0)
+        };
+        let check = plan.ixs().find(of_canary).expect("the canary is checked");
+        let fault = Fault::new(FaultKind::Validation, "not as it was");
+        play_with(plan.clone(), |task| match task == check {
+            true => Err(fault.clone()),
+            false => Ok(Outcome::default()),
+        })
+    };
+    assert_eq!(halted(false), Some(RunEnd::Finished));
+    assert_eq!(halted(true), Some(RunEnd::Halted));
 }

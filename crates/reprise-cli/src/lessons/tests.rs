@@ -39,6 +39,7 @@ fn plan(runbook: &str, drill: bool) -> Plan {
         runbook: file(runbook),
         objectives: Objectives::default(),
         halt_above: None,
+        halt_on_checks: false,
         slots: None,
         pools: Vec::new(),
         shards: Vec::new(),

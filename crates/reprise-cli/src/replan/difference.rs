@@ -196,6 +196,11 @@ fn around(old: &Plan, new: &Plan, text: &mut String) {
             format!("{:?}", new.waves),
         ),
         ("halt above", limit(old.halt_above), limit(new.halt_above)),
+        (
+            "halt on checks",
+            old.halt_on_checks.to_string(),
+            new.halt_on_checks.to_string(),
+        ),
     ];
     for (name, before, after) in facts {
         if before != after {

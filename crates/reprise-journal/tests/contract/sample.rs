@@ -22,6 +22,7 @@ pub fn plan() -> Plan {
         runbook: file("runbook.yaml"),
         objectives: Objectives::default(),
         halt_above: None,
+        halt_on_checks: false,
         slots: None,
         pools: Vec::new(),
         shards: Vec::new(),

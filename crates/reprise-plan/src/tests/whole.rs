@@ -60,6 +60,7 @@ fn a_share_of_failed_sites_rounds_down() {
         let mut runbook = usual_runbook();
         runbook.halt = HaltRule {
             failed_sites: limit,
+            checks: false,
         };
         let plan = compiled(&runbook, four_sites(), Selection::All)
             .unwrap()

@@ -356,12 +356,13 @@ impl Books {
         of_site && (gate || needs.iter().any(|need| self.waits_for_people(*need)))
     }
 
-    /// At least these: with a task that failed, or skipped for one, checks
-    /// not counted.
+    /// At least these: with a task that failed, or skipped for one; checks
+    /// count where the plan says so.
     fn failed_sites(&self) -> usize {
         let counts = |task: TaskIx| {
             let action = self.plan.step_of(task).action;
-            self.settled(task) == Some(Settled::Failed) && !action.is_check()
+            self.settled(task) == Some(Settled::Failed)
+                && (self.plan.halt_on_checks || !action.is_check())
         };
         let tasks = self.plan.ixs().filter(|task| match self.settled(*task) {
             Some(Settled::Failed) => counts(*task),

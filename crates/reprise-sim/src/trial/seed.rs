@@ -30,6 +30,7 @@ fn drawn_plan(rng: &mut StdRng, sites: u32) -> Plan {
         gates: rng.random_bool(0.4),
         halt_above: rng.random_bool(0.5).then(|| rng.random_range(0..4)),
     });
+    plan.halt_on_checks = rng.random_bool(0.5);
     plan.slots = rng.random_bool(0.5).then(|| rng.random_range(1..12));
     plan.sealed()
 }

@@ -9,9 +9,12 @@ use crate::yaml::{Entry, Node};
 pub(super) fn runbook(root: &Node) -> Option<Runbook> {
     let entries = |key| root.get(key).map_or(&[][..], Node::entries);
     let waves = root.get("waves").map_or(&[][..], Node::items);
-    let failed_sites = match root.get("halt") {
-        Some(halt) => Some(limit(halt.get("failed_sites")?.scalar()?)?),
-        None => None,
+    let halt = match root.get("halt") {
+        Some(halt) => HaltRule {
+            failed_sites: Some(limit(halt.get("failed_sites")?.scalar()?)?),
+            checks: halt.text_at("checks") == Some("true"),
+        },
+        None => HaltRule::default(),
     };
     Some(Runbook {
         name: root.text_at("name")?.to_owned(),
@@ -19,7 +22,7 @@ pub(super) fn runbook(root: &Node) -> Option<Runbook> {
             .iter()
             .map(|size| wave(size.scalar()?))
             .collect::<Option<_>>()?,
-        halt: HaltRule { failed_sites },
+        halt,
         slots: match root.get("slots") {
             Some(slots) => Some(count(slots)?),
             None => None,

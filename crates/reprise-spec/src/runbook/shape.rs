@@ -73,11 +73,19 @@ pub(crate) static RUNBOOK: Shape = Shape::new(
 
 static HALT: Shape = Shape::new(
     "the halt rule",
-    &[Field::required(
-        "failed_sites",
-        Kind::Limit,
-        "More failed sites than this start no further wave.",
-    )],
+    &[
+        Field::required(
+            "failed_sites",
+            Kind::Limit,
+            "More failed sites than this start no further wave.",
+        ),
+        Field::optional(
+            "checks",
+            Kind::Flag,
+            "A site of which a check failed counts, too.",
+        )
+        .default("false"),
+    ],
 );
 
 static POOL: Shape = Shape::new(
