@@ -17,7 +17,7 @@ const KILLS: u32 = 8;
 const GATE: &str = "action: gate";
 
 /// The runbook of all layers, changed by the test.
-fn runbook(estate: &Estate, change: impl Fn(String) -> String) -> PathBuf {
+pub fn runbook(estate: &Estate, change: impl Fn(String) -> String) -> PathBuf {
     let path = binaries::workspace().join("runbooks/restore-in-place.yaml");
     let text = fs::read_to_string(path).expect("the runbook is there");
     let path = estate.path("runbook.yaml");
@@ -26,7 +26,7 @@ fn runbook(estate: &Estate, change: impl Fn(String) -> String) -> PathBuf {
 }
 
 /// Nobody is asked: a program that does nothing stands for the person.
-fn without_gates(text: String) -> String {
+pub fn without_gates(text: String) -> String {
     let lines = text
         .lines()
         .map(|line| match line.split_once("action: gate, with: {") {

@@ -10,6 +10,7 @@ mod layers;
 mod matrix;
 mod references;
 mod refusals;
+mod runbooks;
 
 use estate::Estate;
 use killer::Killer;
