@@ -7,7 +7,9 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use reprise_model::{Action, Fault, Outcome, ShardId, Timestamp};
-use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Probe};
+use reprise_ports::{
+    Call, CallSite, Connector, Context, Inspect, Inspection, Listing, Probe, Take,
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -96,7 +98,7 @@ impl FolderConnector {
 
     /// The site's folder. One that is the tree itself, or leads out of it, or
     /// stands in another site's, is none.
-    fn folder(&self, site: &CallSite) -> Result<PathBuf, Fault> {
+    pub(super) fn folder(&self, site: &CallSite) -> Result<PathBuf, Fault> {
         let wrong = |what: String| Fault::permanent(format!("{}: {what}", self.config.store));
         let template = self.config.folder.as_deref();
         let template = template.ok_or_else(|| wrong("the store has no `tenant`".to_owned()))?;
@@ -111,6 +113,20 @@ impl FolderConnector {
         })
     }
 
+    /// The live tree. One that is not there, such as a disk that is not
+    /// mounted, is not a tree without files.
+    pub(super) fn tree(&self, shard: &ShardId) -> Result<&Path, Fault> {
+        let tree = self.live(shard)?;
+        std::fs::read_dir(tree).map_err(|error| cannot("read", tree, &error))?;
+        Ok(tree)
+    }
+
+    /// Held by whoever works on a site's live folder.
+    pub(super) fn alone(&self, folder: &Path) -> Arc<tokio::sync::Mutex<()>> {
+        let mut all = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(folder.to_owned()).or_default())
+    }
+
     async fn slice<'a>(
         &'a self,
         call: &'a Call,
@@ -122,17 +138,10 @@ impl FolderConnector {
             .as_ref()
             .ok_or_else(|| Fault::permanent(format!("task `{}` names no site", call.task)))?;
         let (folder, options) = (self.folder(site)?, Options::read(&call.with)?);
-        let tree = self.live(shard)?;
+        let tree = self.tree(shard)?;
         let end = format!("{}/{shard} live ({})", self.config.store, tree.display());
-        // A tree that is not there, such as a disk that is not mounted, is not
-        // a tree without files.
-        std::fs::read_dir(tree).map_err(|error| cannot("read", tree, &error))?;
-        let alone = {
-            let mut all = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(tree.join(&folder)).or_default())
-        };
         Ok(Slice {
-            alone,
+            alone: self.alone(&tree.join(&folder)),
             end,
             site: &site.id,
             folder,
@@ -215,6 +224,15 @@ impl Connector for FolderConnector {
             | Action::CheckConsistency
             | Action::CheckReferences => Err(self.not_offered(call.action)),
         }
+    }
+
+    async fn list(
+        &self,
+        listing: &Listing,
+        take: Take<'_>,
+        context: &dyn Context,
+    ) -> Result<(), Fault> {
+        self.list_files(listing, take, context).await
     }
 
     async fn close(&self) {}

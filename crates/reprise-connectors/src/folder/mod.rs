@@ -8,6 +8,7 @@ mod apply;
 mod config;
 mod connector;
 mod copy;
+mod listing;
 mod manifest;
 mod names;
 mod options;

@@ -1,6 +1,7 @@
 //! Media in a tree of files: dated folders, and a real restic repository.
 
 mod dated;
+mod listing;
 mod refusals;
 mod restic;
 mod world;

@@ -95,8 +95,9 @@ impl Place<'_> {
             let message = format!("a listing of kind `{kind}` has no `{key}`");
             self.push(Code::UnknownKey, key, message, list_of(store.kind));
         }
-        if store.kind == StoreKind::S3 && side.at == End::Target {
-            let message = "a listing of kind `s3` is always of `live`".to_owned();
+        let live_only = matches!(store.kind, StoreKind::S3 | StoreKind::Folder);
+        if live_only && side.at == End::Target {
+            let message = format!("a listing of kind `{kind}` is always of `live`");
             let help = "`verify` holds live against the target time".to_owned();
             self.push(Code::Mismatch, "at", message, help);
         }
@@ -126,8 +127,8 @@ fn list_of(kind: StoreKind) -> String {
         StoreKind::Postgres | StoreKind::Mariadb => &["store", "key", "compare", "at", "query"],
         StoreKind::Ldap => &["store", "key", "compare", "at", "filter", "list"],
         StoreKind::Http => &["store", "key", "compare", "at"],
-        StoreKind::S3 => &["store", "key", "compare"],
-        StoreKind::Folder | StoreKind::Events | StoreKind::Git => &[],
+        StoreKind::S3 | StoreKind::Folder => &["store", "key", "compare"],
+        StoreKind::Events | StoreKind::Git => &[],
     };
     format!("it has {}", list(keys.iter().copied()))
 }
@@ -139,7 +140,8 @@ fn fields_of(kind: StoreKind, at: End) -> Option<&'static [&'static str]> {
         // At the target time it is whatever the list of apps tells.
         (StoreKind::Http, End::Target) => None,
         (StoreKind::Http, End::Live) => Some(&["id", "state"]),
-        (StoreKind::Folder | StoreKind::Events | StoreKind::Git, _) => Some(&[]),
+        (StoreKind::Events | StoreKind::Git, _) => Some(&[]),
+        (StoreKind::Folder, _) => Some(&["path", "file", "size"]),
         (StoreKind::S3, _) => Some(&["key", "object", "size", "etag"]),
     }
 }
