@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 use reprise_lab::accident::{self, Accident};
 use reprise_lab::audit::{self, Sites, Summary};
-use reprise_lab::layers::{front, plant};
+use reprise_lab::layers::{LayerSummary, front, plant};
 use reprise_lab::layout::Layout;
 use reprise_lab::load::{self, parse_ids};
 use reprise_lab::manifest::{Build, Store};
@@ -271,16 +271,21 @@ fn print_audit(summary: &Summary, json: bool) {
     if json {
         return;
     }
+    let verdict = match summary.ok {
+        true => "audit passed",
+        false => "AUDIT FAILED",
+    };
+    let items = |of: fn(&LayerSummary) -> u64| match summary.layers.is_empty() {
+        true => String::new(),
+        false => format!(" and {} items", summary.layers.iter().map(of).sum::<u64>()),
+    };
     eprintln!(
-        "{}: {} rows of {} restored sites, {} rows of neighbours, {} differences",
-        if summary.ok {
-            "audit passed"
-        } else {
-            "AUDIT FAILED"
-        },
+        "{verdict}: {} rows{} of {} restored sites, {} rows{} of neighbours, {} differences",
         summary.restored_rows,
+        items(|layer| layer.restored_items),
         summary.sites,
         summary.neighbour_rows,
+        items(|layer| layer.neighbour_items),
         summary.differences
     );
 }
