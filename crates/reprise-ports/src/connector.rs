@@ -45,6 +45,30 @@ pub struct Call {
     pub outputs: BTreeMap<TaskKey, Map<String, Value>>,
 }
 
+impl Call {
+    /// Where a store's task works.
+    pub fn shard(&self) -> Result<&ShardId, Fault> {
+        self.shard.as_ref().ok_or_else(|| self.names_no("shard"))
+    }
+
+    /// Whose slice a site's task works on.
+    pub fn site(&self) -> Result<&CallSite, Fault> {
+        self.site.as_ref().ok_or_else(|| self.names_no("site"))
+    }
+
+    fn names_no(&self, what: &str) -> Fault {
+        Fault::permanent(format!("task `{}` names no {what}", self.task))
+    }
+
+    /// The answer of a store to an action that its kind does not know.
+    pub fn not_offered(&self, kind: &str) -> Fault {
+        let action = self.action.as_str();
+        Fault::permanent(format!(
+            "a store of kind `{kind}` does not offer `{action}`"
+        ))
+    }
+}
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct CallSite {
     pub id: SiteId,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use reprise_model::{Action, Fault, FaultKind, Outcome, ShardId, Timestamp, Volume};
+use reprise_model::{Action, Fault, FaultKind, Outcome, Timestamp, Volume};
 use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Probe};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
@@ -45,8 +45,7 @@ impl EventsConnector {
     }
 
     fn shard(&self, call: &Call) -> Result<&EventsShard, Fault> {
-        let missing = || Fault::permanent(format!("task `{}` names no shard", call.task));
-        let id: &ShardId = call.shard.as_ref().ok_or_else(missing)?;
+        let id = call.shard()?;
         self.config.shard(id).ok_or_else(|| {
             Fault::permanent(format!("store `{}` has no shard `{id}`", self.config.store))
         })
@@ -99,8 +98,7 @@ impl EventsConnector {
 
     async fn ends<'a>(&'a self, call: &'a Call) -> Result<Ends<'a>, Fault> {
         let shard = self.shard(call)?;
-        let missing = || Fault::permanent(format!("task `{}` names no site", call.task));
-        let site = call.site.as_ref().ok_or_else(missing)?;
+        let site = call.site()?;
         let index = self.index(shard, call.target_time);
         let manifest = self.manifest(&index).await?;
         let (own, held, id) = (index.clone(), manifest.clone(), site.id.clone());
@@ -215,10 +213,7 @@ impl EventsConnector {
             Action::Release => self.release(self.shard(call)?, call.target_time).await,
             Action::Restore => self.restore(call, context).await,
             Action::Verify => self.verify(call).await,
-            other => Err(Fault::permanent(format!(
-                "a store of kind `events` does not offer `{}`",
-                other.as_str()
-            ))),
+            _ => Err(call.not_offered("events")),
         }
         .map_err(|fault| self.at_site(call, fault))
     }

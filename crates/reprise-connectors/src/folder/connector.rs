@@ -132,11 +132,8 @@ impl FolderConnector {
         call: &'a Call,
         context: &'a dyn Context,
     ) -> Result<Slice<'a>, Fault> {
-        let shard = shard_of(call)?;
-        let site = call
-            .site
-            .as_ref()
-            .ok_or_else(|| Fault::permanent(format!("task `{}` names no site", call.task)))?;
+        let shard = call.shard()?;
+        let site = call.site()?;
         let (folder, options) = (self.folder(site)?, Options::read(&call.with)?);
         let tree = self.tree(shard)?;
         let end = format!("{}/{shard} live ({})", self.config.store, tree.display());
@@ -155,14 +152,6 @@ impl FolderConnector {
             options,
             context,
         })
-    }
-
-    fn not_offered(&self, action: Action) -> Fault {
-        Fault::permanent(format!(
-            "store `{}` of kind `folder` does not offer `{}`",
-            self.config.store,
-            action.as_str()
-        ))
     }
 }
 
@@ -184,13 +173,13 @@ impl Connector for FolderConnector {
     async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
         match call.action {
             Action::Recover => {
-                let (shard, target) = (shard_of(call)?, call.target_time);
+                let (shard, target) = (call.shard()?, call.target_time);
                 self.recover(shard, target, context.cancelled()).await
             }
             Action::Restore => self.slice(call, context).await?.restore().await,
             Action::Verify => self.slice(call, context).await?.verify().await,
             Action::Release => {
-                let folder = self.scratch(shard_of(call)?, call.target_time);
+                let folder = self.scratch(call.shard()?, call.target_time);
                 match std::fs::remove_dir_all(&folder) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                         Err(cannot("remove", &folder, &error))
@@ -198,12 +187,7 @@ impl Connector for FolderConnector {
                     _ => Ok(Outcome::default()),
                 }
             }
-            Action::Gate
-            | Action::Exec
-            | Action::HttpCheck
-            | Action::TcpCheck
-            | Action::CheckConsistency
-            | Action::CheckReferences => Err(self.not_offered(call.action)),
+            _ => Err(call.not_offered("folder")),
         }
     }
 
@@ -217,12 +201,7 @@ impl Connector for FolderConnector {
             Action::Restore => self.slice(call, context).await?.probe_restore().await,
             // Cheap, or looking again is what they are for.
             Action::Recover | Action::Verify | Action::Release => Ok(Probe::NotYet),
-            Action::Gate
-            | Action::Exec
-            | Action::HttpCheck
-            | Action::TcpCheck
-            | Action::CheckConsistency
-            | Action::CheckReferences => Err(self.not_offered(call.action)),
+            _ => Err(call.not_offered("folder")),
         }
     }
 
@@ -252,10 +231,4 @@ impl Connector for FolderConnector {
         });
         found.collect()
     }
-}
-
-fn shard_of(call: &Call) -> Result<&ShardId, Fault> {
-    call.shard
-        .as_ref()
-        .ok_or_else(|| Fault::permanent(format!("task `{}` names no shard", call.task)))
 }

@@ -58,8 +58,7 @@ impl GitConnector {
     }
 
     fn shard(&self, call: &Call) -> Result<&GitShard, Fault> {
-        let missing = || Fault::permanent(format!("task `{}` names no shard", call.task));
-        let id = call.shard.as_ref().ok_or_else(missing)?;
+        let id = call.shard()?;
         self.config.shard(id).ok_or_else(|| {
             Fault::permanent(format!("store `{}` has no shard `{id}`", self.config.store))
         })
@@ -118,8 +117,7 @@ impl GitConnector {
 
     async fn ends(&self, call: &Call) -> Result<Ends, Fault> {
         let shard = self.shard(call)?;
-        let missing = || Fault::permanent(format!("task `{}` names no site", call.task));
-        let site = call.site.as_ref().ok_or_else(missing)?;
+        let site = call.site()?;
         let template = self.config.path.as_ref().ok_or_else(|| {
             let store = &self.config.store;
             Fault::permanent(format!(
@@ -195,10 +193,7 @@ impl GitConnector {
             }
             Action::Restore => self.restore(call, context).await,
             Action::Verify => self.verify(call).await,
-            other => Err(Fault::permanent(format!(
-                "a store of kind `git` does not offer `{}`",
-                other.as_str()
-            ))),
+            _ => Err(call.not_offered("git")),
         }
         .map_err(|fault| self.placed(call, fault))
     }

@@ -73,7 +73,7 @@ impl AppsConnector {
                 effects::restore(&requests, &wanted, &call.idempotency_key, context).await
             }
             Action::Verify => slice::verify(&requests, &wanted).await,
-            other => Err(not_offered(other)),
+            _ => Err(call.not_offered("http")),
         }
         .map_err(|fault| self.at_site(site, fault))
     }
@@ -131,16 +131,9 @@ impl AppsConnector {
         match call.action {
             Action::Recover => self.recover(call, context).await,
             Action::Restore | Action::Verify => self.on_site(call, context).await,
-            other => Err(not_offered(other)),
+            _ => Err(call.not_offered("http")),
         }
     }
-}
-
-fn not_offered(action: Action) -> Fault {
-    Fault::permanent(format!(
-        "a store of kind `http` does not offer `{}`",
-        action.as_str()
-    ))
 }
 
 #[async_trait]

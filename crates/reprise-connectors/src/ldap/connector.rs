@@ -120,8 +120,8 @@ impl LdapConnector {
     }
 
     async fn ends(&self, call: &Call) -> Result<(Session, Names, Slice), Fault> {
-        let shard = self.shard(shard_of(call)?)?;
-        let names = self.names(site_of(call)?)?;
+        let shard = self.shard(call.shard()?)?;
+        let names = self.names(call.site()?)?;
         let live = self.live(shard)?;
         let tree = self.tree(shard, call.target_time).await?;
         let slice = Slice::of(&tree, &names);
@@ -169,14 +169,6 @@ impl LdapConnector {
         blocking(move || scratch.delete()).await?;
         Ok(Outcome::default())
     }
-
-    fn not_offered(&self, action: Action) -> Fault {
-        Fault::permanent(format!(
-            "store `{}` of kind `ldap` does not offer `{}`",
-            self.config.store,
-            action.as_str()
-        ))
-    }
 }
 
 #[async_trait]
@@ -195,7 +187,7 @@ impl Connector for LdapConnector {
     }
 
     async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
-        let shard = self.shard(shard_of(call)?)?;
+        let shard = self.shard(call.shard()?)?;
         let work = async {
             match call.action {
                 Action::Recover => self.recover(shard, call.target_time).await,
@@ -209,12 +201,7 @@ impl Connector for LdapConnector {
                     let (mut session, names, slice) = self.ends(call).await?;
                     verify(&mut session, &names, &slice).await
                 }
-                Action::Gate
-                | Action::Exec
-                | Action::HttpCheck
-                | Action::TcpCheck
-                | Action::CheckConsistency
-                | Action::CheckReferences => Err(self.not_offered(call.action)),
+                _ => Err(call.not_offered("ldap")),
             }
         };
         tokio::select! {
@@ -229,7 +216,7 @@ impl Connector for LdapConnector {
         _mark: Option<&Value>,
         _context: &dyn Context,
     ) -> Result<Probe, Fault> {
-        let shard = self.shard(shard_of(call)?)?;
+        let shard = self.shard(call.shard()?)?;
         let scratch = self.scratch(shard, call.target_time);
         match call.action {
             Action::Recover => Ok(match scratch.manifest() {
@@ -243,12 +230,7 @@ impl Connector for LdapConnector {
             Action::Restore => self.probe_restore(call).await,
             // Looking again is what verification is for.
             Action::Verify => Ok(Probe::NotYet),
-            Action::Gate
-            | Action::Exec
-            | Action::HttpCheck
-            | Action::TcpCheck
-            | Action::CheckConsistency
-            | Action::CheckReferences => Err(self.not_offered(call.action)),
+            _ => Err(call.not_offered("ldap")),
         }
     }
 
@@ -284,18 +266,6 @@ impl Connector for LdapConnector {
         });
         roots.collect()
     }
-}
-
-fn shard_of(call: &Call) -> Result<&ShardId, Fault> {
-    call.shard
-        .as_ref()
-        .ok_or_else(|| Fault::permanent(format!("task `{}` names no shard", call.task)))
-}
-
-fn site_of(call: &Call) -> Result<&CallSite, Fault> {
-    call.site
-        .as_ref()
-        .ok_or_else(|| Fault::permanent(format!("task `{}` names no site", call.task)))
 }
 
 /// Reading and parsing files, off the threads that wait for answers.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use reprise_model::{Action, End, Fault, Outcome, ShardId, SiteId, Timestamp};
+use reprise_model::{Action, End, Fault, Outcome, ShardId, Timestamp};
 use reprise_ports::{
     Call, Connector, Context, Finding, Inspect, Inspection, Level, Listing, Probe, SiteRow, Take,
 };
@@ -167,7 +167,7 @@ impl Connector for MariadbConnector {
     }
 
     async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
-        let (shard, target) = (shard_of(call)?, call.target_time);
+        let (shard, target) = (call.shard()?, call.target_time);
         match call.action {
             Action::Recover => self.recovery.recover(shard, target, context).await,
             Action::Release => {
@@ -176,21 +176,16 @@ impl Connector for MariadbConnector {
             }
             Action::Restore => {
                 let scratch = self.ready_scratch(shard, target, context).await?;
-                let (live, site) = (self.live(shard)?, site_of(call)?);
+                let (live, site) = (self.live(shard)?, &call.site()?.id);
                 live.restore(&scratch, site, &call.companions, &call.with, context)
                     .await
             }
             Action::Verify => {
                 let scratch = self.ready_scratch(shard, target, context).await?;
-                let (live, site) = (self.live(shard)?, site_of(call)?);
+                let (live, site) = (self.live(shard)?, &call.site()?.id);
                 live.verify(&scratch, site, &call.with, context).await
             }
-            Action::Gate
-            | Action::Exec
-            | Action::HttpCheck
-            | Action::TcpCheck
-            | Action::CheckConsistency
-            | Action::CheckReferences => Err(not_offered(call.action)),
+            _ => Err(call.not_offered("mariadb")),
         }
     }
 
@@ -200,7 +195,7 @@ impl Connector for MariadbConnector {
         mark: Option<&Value>,
         context: &dyn Context,
     ) -> Result<Probe, Fault> {
-        let (shard, target) = (shard_of(call)?, call.target_time);
+        let (shard, target) = (call.shard()?, call.target_time);
         match call.action {
             Action::Recover => self.recovery.probe_recover(shard, target).await,
             Action::Release => self.recovery.probe_release(shard, target),
@@ -208,16 +203,11 @@ impl Connector for MariadbConnector {
             Action::Restore => {
                 let scratch = self.ready_scratch(shard, target, context).await?;
                 let live = self.live(shard)?;
-                live.probe_restore(&scratch, site_of(call)?, mark).await
+                live.probe_restore(&scratch, &call.site()?.id, mark).await
             }
             // Looking again is what verification is for.
             Action::Verify => Ok(Probe::NotYet),
-            Action::Gate
-            | Action::Exec
-            | Action::HttpCheck
-            | Action::TcpCheck
-            | Action::CheckConsistency
-            | Action::CheckReferences => Err(not_offered(call.action)),
+            _ => Err(call.not_offered("mariadb")),
         }
     }
 
@@ -267,23 +257,6 @@ impl Connector for MariadbConnector {
     fn leaves(&self) -> Vec<PathBuf> {
         self.recovery.leaves()
     }
-}
-
-fn shard_of(call: &Call) -> Result<&ShardId, Fault> {
-    let shard = call.shard.as_ref();
-    shard.ok_or_else(|| Fault::permanent(format!("task `{}` names no shard", call.task)))
-}
-
-fn site_of(call: &Call) -> Result<&SiteId, Fault> {
-    let site = call.site.as_ref().map(|site| &site.id);
-    site.ok_or_else(|| Fault::permanent(format!("task `{}` names no site", call.task)))
-}
-
-fn not_offered(action: Action) -> Fault {
-    Fault::permanent(format!(
-        "a store of kind `mariadb` does not offer `{}`",
-        action.as_str()
-    ))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

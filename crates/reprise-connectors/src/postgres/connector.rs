@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use reprise_model::{Action, End, Fault, Outcome, ShardId, SiteId, Timestamp};
+use reprise_model::{Action, End, Fault, Outcome, ShardId, Timestamp};
 use reprise_ports::{
     Call, Connector, Context, Finding, Inspect, Inspection, Level, Listing, Probe, SiteRow, Take,
 };
@@ -179,7 +179,7 @@ impl Connector for PostgresConnector {
     }
 
     async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
-        let (shard, target) = (shard_of(call)?, call.target_time);
+        let (shard, target) = (call.shard()?, call.target_time);
         match call.action {
             Action::Recover => self.recovery.recover(shard, target, context).await,
             Action::Release => self.release(shard, target).await,
@@ -188,7 +188,7 @@ impl Connector for PostgresConnector {
                 let live = self.live(shard)?;
                 live.restore(
                     &scratch,
-                    site_of(call)?,
+                    &call.site()?.id,
                     &call.companions,
                     &call.with,
                     context,
@@ -200,19 +200,14 @@ impl Connector for PostgresConnector {
                 let live = self.live(shard)?;
                 live.verify(
                     &scratch,
-                    site_of(call)?,
+                    &call.site()?.id,
                     &call.companions,
                     &call.with,
                     context,
                 )
                 .await
             }
-            Action::Gate
-            | Action::Exec
-            | Action::HttpCheck
-            | Action::TcpCheck
-            | Action::CheckConsistency
-            | Action::CheckReferences => Err(not_offered(call.action)),
+            _ => Err(call.not_offered("postgres")),
         }
     }
 
@@ -222,19 +217,14 @@ impl Connector for PostgresConnector {
         mark: Option<&Value>,
         _context: &dyn Context,
     ) -> Result<Probe, Fault> {
-        let (shard, target) = (shard_of(call)?, call.target_time);
+        let (shard, target) = (call.shard()?, call.target_time);
         match call.action {
             Action::Recover => self.recovery.probe_recover(shard, target).await,
             Action::Release => self.recovery.probe_release(shard, target),
             Action::Restore => self.live(shard)?.probe_restore(mark).await,
             // Looking again is what verification is for.
             Action::Verify => Ok(Probe::NotYet),
-            Action::Gate
-            | Action::Exec
-            | Action::HttpCheck
-            | Action::TcpCheck
-            | Action::CheckConsistency
-            | Action::CheckReferences => Err(not_offered(call.action)),
+            _ => Err(call.not_offered("postgres")),
         }
     }
 
@@ -284,26 +274,6 @@ impl Connector for PostgresConnector {
     fn leaves(&self) -> Vec<PathBuf> {
         self.recovery.leaves()
     }
-}
-
-fn shard_of(call: &Call) -> Result<&ShardId, Fault> {
-    call.shard
-        .as_ref()
-        .ok_or_else(|| Fault::permanent(format!("task `{}` names no shard", call.task)))
-}
-
-fn site_of(call: &Call) -> Result<&SiteId, Fault> {
-    call.site
-        .as_ref()
-        .map(|site| &site.id)
-        .ok_or_else(|| Fault::permanent(format!("task `{}` names no site", call.task)))
-}
-
-fn not_offered(action: Action) -> Fault {
-    Fault::permanent(format!(
-        "a store of kind `postgres` does not offer `{}`",
-        action.as_str()
-    ))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -107,27 +107,16 @@ impl S3Connector {
         call: &'a Call,
         context: &'a dyn Context,
     ) -> Result<Slice<'a>, Fault> {
-        let site = call
-            .site
-            .as_ref()
-            .ok_or_else(|| Fault::permanent(format!("task `{}` names no site", call.task)))?;
+        let site = call.site()?;
         Ok(Slice {
             bucket,
             site: &site.id,
             prefix: self.prefix(site)?,
             target: call.target_time,
-            folder: self.folder(shard_of(call)?, call.target_time),
+            folder: self.folder(call.shard()?, call.target_time),
             options: Options::read(&call.with)?,
             context,
         })
-    }
-
-    fn not_offered(&self, action: Action) -> Fault {
-        Fault::permanent(format!(
-            "store `{}` of kind `s3` does not offer `{}`",
-            self.config.store,
-            action.as_str()
-        ))
     }
 }
 
@@ -147,7 +136,7 @@ impl Connector for S3Connector {
     }
 
     async fn perform(&self, call: &Call, context: &dyn Context) -> Result<Outcome, Fault> {
-        let shard = shard_of(call)?;
+        let shard = call.shard()?;
         match call.action {
             Action::Recover => {
                 let bucket = self.bucket(shard)?;
@@ -180,12 +169,7 @@ impl Connector for S3Connector {
                     _ => Ok(Outcome::default()),
                 }
             }
-            Action::Gate
-            | Action::Exec
-            | Action::HttpCheck
-            | Action::TcpCheck
-            | Action::CheckConsistency
-            | Action::CheckReferences => Err(self.not_offered(call.action)),
+            _ => Err(call.not_offered("s3")),
         }
     }
 
@@ -195,7 +179,7 @@ impl Connector for S3Connector {
         _mark: Option<&Value>,
         context: &dyn Context,
     ) -> Result<Probe, Fault> {
-        let shard = shard_of(call)?;
+        let shard = call.shard()?;
         match call.action {
             Action::Restore => {
                 let bucket = self.bucket(shard)?;
@@ -203,12 +187,7 @@ impl Connector for S3Connector {
             }
             // Cheap, and looking again is what they are for.
             Action::Recover | Action::Verify | Action::Release => Ok(Probe::NotYet),
-            Action::Gate
-            | Action::Exec
-            | Action::HttpCheck
-            | Action::TcpCheck
-            | Action::CheckConsistency
-            | Action::CheckReferences => Err(self.not_offered(call.action)),
+            _ => Err(call.not_offered("s3")),
         }
     }
 
@@ -270,10 +249,4 @@ impl Connector for S3Connector {
 fn current(history: &History) -> Option<(&str, &Object)> {
     let object = history.current()?.object.as_ref()?;
     Some((&history.key, object))
-}
-
-fn shard_of(call: &Call) -> Result<&ShardId, Fault> {
-    call.shard
-        .as_ref()
-        .ok_or_else(|| Fault::permanent(format!("task `{}` names no shard", call.task)))
 }
