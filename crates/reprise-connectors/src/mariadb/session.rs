@@ -4,11 +4,15 @@
 use std::time::Duration;
 
 use reprise_model::{Fault, FaultKind};
-use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlRow};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlDatabaseError, MySqlRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row, raw_sql};
 
 /// A server that is there answers far sooner; one behind a firewall never does.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(15);
+
+/// Statements that a session keeps prepared: inserts into the table that is
+/// being loaded.
+const PREPARED: usize = 2;
 
 /// Strict, so that nothing is cut short silently; zero dates and the id 0 are
 /// values like any other.
@@ -27,7 +31,7 @@ impl Session {
         let options = options
             .clone()
             .charset("utf8mb4")
-            .statement_cache_capacity(0)
+            .statement_cache_capacity(PREPARED)
             .disable_statement_logging();
         let connecting = tokio::time::timeout(CONNECT_AT_MOST, options.connect()).await;
         let connection = connecting
@@ -59,6 +63,18 @@ impl Session {
 
     pub async fn try_run(&mut self, sql: impl Into<String>) -> Result<u64, sqlx::Error> {
         let statement = raw_sql(AssertSqlSafe(sql.into()));
+        let done = statement.execute(&mut self.connection).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Runs a statement whose values are handed over beside it. It is kept
+    /// prepared for the next one of its kind.
+    pub async fn try_run_with(
+        &mut self,
+        sql: String,
+        arguments: MySqlArguments,
+    ) -> Result<u64, sqlx::Error> {
+        let statement = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(true);
         let done = statement.execute(&mut self.connection).await?;
         Ok(done.rows_affected())
     }

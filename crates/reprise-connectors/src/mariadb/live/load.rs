@@ -1,24 +1,31 @@
-//! Loading: the slice's rows, table by table, by inserts of many rows each.
-//! The next batch is read and written down while the server takes the last.
+//! Loading: the slice's rows, table by table, by prepared inserts of many rows
+//! each: to read values out of a statement's text takes the server as long as
+//! to store them. The next batch is read while the server takes the last.
 
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
 use reprise_model::{Fault, FaultKind, SiteId, Volume};
 use reprise_ports::{Context, Progress};
-use sqlx::mysql::MySqlRow;
+use sqlx::error::BoxDynError;
+use sqlx::mysql::{MySqlArguments, MySqlRow};
 use sqlx::{AssertSqlSafe, Row, raw_sql};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::shard::Match;
-use super::value::{Class, classes};
+use super::value::{Class, Value, classes};
 use crate::mariadb::session::Session;
 use crate::rows::{Carried, Dialect};
 
 const SQL: Dialect = Dialect::Mariadb;
-/// A statement's length at which the next one begins. Longer ones gain
+/// Rows and bytes at which the next statement begins. Longer ones gain
 /// nothing, and every server takes them.
+const BATCH_ROWS: usize = 1000;
 const BATCH_BYTES: usize = 1 << 20;
+/// A prepared statement has no more values than this.
+const MOST_VALUES: usize = 65_535;
+/// What a value takes beside its own bytes, at most.
+const AROUND: usize = 16;
 
 /// What was loaded, table by table.
 #[derive(Debug, Default)]
@@ -27,9 +34,12 @@ pub struct Tally {
     pub volume: Volume,
 }
 
+/// Rows on their way.
+#[derive(Default)]
 struct Batch {
-    sql: String,
-    rows: u64,
+    values: MySqlArguments,
+    rows: usize,
+    bytes: usize,
 }
 
 pub async fn load(
@@ -83,42 +93,37 @@ async fn read(
         .zip(&classes)
         .map(|(column, class)| class.read(&format!("t.{}", SQL.quoted(column))))
         .collect();
-    let names = SQL.quoted_list("", carried.columns.iter().map(String::as_str));
-    let head = format!(
-        "insert into {} ({names}) values ",
-        SQL.table(&carried.table)
-    );
+    let most = (MOST_VALUES / columns.len().max(1)).min(BATCH_ROWS);
     let doing = format!("reading {}", carried.table);
     let select = format!("select {} from {from}", columns.join(", "));
     let end = there.end().to_owned();
     let mut stream = raw_sql(AssertSqlSafe(select)).fetch(&mut there.connection);
-    let mut batch = Batch::begin(&head);
+    let mut batch = Batch::default();
     let mut all = 0;
-    let mut line = String::new();
     loop {
         let row = stream.try_next().await;
         let row = row.map_err(|error| crate::mariadb::session::fault(&end, &doing, &error))?;
         let Some(row) = row else { break };
-        line.clear();
-        write_row(&row, &classes, &mut line)
+        let values = values(&row, &classes)
             .map_err(|fault| Fault::permanent(format!("{doing}: {fault}")))?;
-        if head.len() + line.len() >= packet {
+        let bytes = values.iter().map(|value| value.bytes()).sum();
+        let around = values.len() * AROUND;
+        if bytes + around >= packet {
             return Err(Fault::refused(format!(
-                "table {}: a row is {} bytes as text, and live takes {packet} at once",
+                "table {}: a row is {bytes} bytes, and live takes {packet} at once",
                 carried.table,
-                line.len()
             ))
             .hint("raise `max_allowed_packet` on live"));
         }
-        let full = batch.sql.len() + line.len() + 1 >= packet.min(BATCH_BYTES);
-        if full && batch.rows > 0 {
-            let whole = std::mem::replace(&mut batch, Batch::begin(&head));
-            // The writer is gone only where it failed, and says so itself.
-            if sender.send(whole).await.is_err() {
-                return Ok(all);
-            }
+        let together = batch.bytes + bytes + (batch.rows + 1) * around;
+        let full = batch.rows == most || together >= packet.min(BATCH_BYTES);
+        // The writer is gone only where it failed, and says so itself.
+        if full && batch.rows > 0 && sender.send(std::mem::take(&mut batch)).await.is_err() {
+            return Ok(all);
         }
-        batch.add(&line);
+        batch
+            .add(&values, bytes)
+            .map_err(|_| Fault::permanent(format!("{doing}: the driver took no value")))?;
         all += 1;
     }
     if batch.rows > 0 {
@@ -128,35 +133,24 @@ async fn read(
 }
 
 impl Batch {
-    fn begin(head: &str) -> Self {
-        Self {
-            sql: head.to_owned(),
-            rows: 0,
+    fn add(&mut self, values: &[Value<'_>], bytes: usize) -> Result<(), BoxDynError> {
+        for value in values {
+            value.add_to(&mut self.values)?;
         }
-    }
-
-    fn add(&mut self, line: &str) {
-        if self.rows > 0 {
-            self.sql.push(',');
-        }
-        self.sql.push_str(line);
         self.rows += 1;
+        self.bytes += bytes;
+        Ok(())
     }
 }
 
-fn write_row(row: &MySqlRow, classes: &[Class], line: &mut String) -> Result<(), Fault> {
-    line.push('(');
-    for (at, class) in classes.iter().enumerate() {
-        if at > 0 {
-            line.push(',');
-        }
-        let value: Option<&[u8]> = row
+fn values<'a>(row: &'a MySqlRow, classes: &[Class]) -> Result<Vec<Value<'a>>, Fault> {
+    let value = |(at, class): (usize, &Class)| {
+        let read: Option<&[u8]> = row
             .try_get_unchecked(at)
             .map_err(|_| Fault::permanent("the server's answer could not be read"))?;
-        class.write(value, line)?;
-    }
-    line.push(')');
-    Ok(())
+        class.value(read)
+    };
+    classes.iter().enumerate().map(value).collect()
 }
 
 async fn write(
@@ -167,9 +161,16 @@ async fn write(
     context: &dyn Context,
 ) -> Result<(), Fault> {
     let name = carried.table.to_string();
+    let columns = SQL.quoted_list("", carried.columns.iter().map(String::as_str));
+    let head = format!(
+        "insert into {} ({columns}) values ",
+        SQL.table(&carried.table)
+    );
+    let row = format!("({})", vec!["?"; carried.columns.len()].join(","));
     while let Some(batch) = receiver.recv().await {
-        let bytes = batch.sql.len() as u64;
-        let taken = live.try_run(batch.sql).await;
+        let bytes = batch.bytes as u64;
+        let sql = head.clone() + &vec![row.as_str(); batch.rows].join(",");
+        let taken = live.try_run_with(sql, batch.values).await;
         let taken = taken.map_err(|error| collision(live, &name, &error))?;
         *tally.tables.entry(name.clone()).or_default() += taken;
         tally.volume.rows += taken;

@@ -1,7 +1,10 @@
-//! How a column's values travel as text without loss, and how a row becomes
-//! the text of which a checksum is made.
+//! How a column's values travel without loss, and how a row becomes the text
+//! of which a checksum is made.
 
 use reprise_model::Fault;
+use sqlx::Arguments;
+use sqlx::error::BoxDynError;
+use sqlx::mysql::MySqlArguments;
 
 use crate::rows::{Catalog, Dialect, TableName};
 
@@ -9,8 +12,9 @@ use crate::rows::{Catalog, Dialect, TableName};
 pub enum Class {
     /// Bytes of a character set: arrive as `utf8mb4`.
     Text,
-    /// Bytes: written in hexadecimal.
+    /// Bytes, as they are.
     Bytes,
+    Integer,
     /// A single-precision number shows six digits of its nine.
     Float,
     /// Bits are bytes for the driver and a number for us.
@@ -29,6 +33,7 @@ impl Class {
             | "multipolygon" | "geometrycollection" => Self::Bytes,
             "float" => Self::Float,
             "bit" => Self::Bits,
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => Self::Integer,
             _ => Self::Plain,
         }
     }
@@ -36,7 +41,7 @@ impl Class {
     /// What is selected of the column.
     pub fn read(self, column: &str) -> String {
         match self {
-            Self::Text | Self::Bytes | Self::Plain => column.to_owned(),
+            Self::Text | Self::Bytes | Self::Integer | Self::Plain => column.to_owned(),
             Self::Float => format!("cast({column} as double)"),
             Self::Bits => format!("{column} + 0"),
         }
@@ -47,60 +52,68 @@ impl Class {
     pub fn summed(self, column: &str) -> String {
         let text = match self {
             Self::Text | Self::Bytes => format!("md5({column})"),
-            Self::Float | Self::Bits | Self::Plain => {
+            Self::Float | Self::Bits | Self::Integer | Self::Plain => {
                 format!("cast({} as char)", self.read(column))
             }
         };
         format!("ifnull({text}, '-')")
     }
 
-    /// Appends the value as a literal; `None` is null.
-    pub fn write(self, value: Option<&[u8]>, sql: &mut String) -> Result<(), Fault> {
-        let Some(value) = value else {
-            sql.push_str("null");
-            return Ok(());
+    /// The value that was read, as it is handed to live; `None` is null.
+    pub fn value(self, read: Option<&[u8]>) -> Result<Value<'_>, Fault> {
+        let Some(read) = read else {
+            return Ok(Value::Null);
         };
-        match self {
-            // A number takes the literal as a number only without quotes.
-            Self::Bits => sql.push_str(utf8(value)?),
-            Self::Bytes => hex(value, sql),
-            Self::Text | Self::Float | Self::Plain => quote(utf8(value)?, sql),
-        }
-        Ok(())
+        Ok(match self {
+            Self::Bytes => Value::Bytes(read),
+            Self::Integer | Self::Bits => number(utf8(read)?)?,
+            Self::Text | Self::Float | Self::Plain => Value::Text(utf8(read)?),
+        })
     }
+}
+
+/// A value on its way. The server takes it as if it were written in a
+/// statement, without having to read it out of one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Value<'a> {
+    Null,
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    Signed(i64),
+    Unsigned(u64),
+}
+
+impl Value<'_> {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Signed(_) | Self::Unsigned(_) => size_of::<u64>(),
+        }
+    }
+
+    pub fn add_to(self, arguments: &mut MySqlArguments) -> Result<(), BoxDynError> {
+        match self {
+            Self::Null => arguments.add(None::<&str>),
+            Self::Text(text) => arguments.add(text),
+            Self::Bytes(bytes) => arguments.add(bytes),
+            Self::Signed(number) => arguments.add(number),
+            Self::Unsigned(number) => arguments.add(number),
+        }
+    }
+}
+
+fn number(text: &str) -> Result<Value<'_>, Fault> {
+    let signed = text.parse().map(Value::Signed);
+    signed
+        .or_else(|_| text.parse().map(Value::Unsigned))
+        .map_err(|_| Fault::permanent("a whole number of the slice is none"))
 }
 
 fn utf8(value: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(value)
         .map_err(|_| Fault::permanent("a text of the slice is not valid in its character set"))
-}
-
-fn hex(value: &[u8], sql: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    sql.reserve(value.len() * 2 + 3);
-    sql.push_str("x'");
-    for byte in value {
-        sql.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        sql.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    sql.push('\'');
-}
-
-fn quote(text: &str, sql: &mut String) {
-    sql.reserve(text.len() + 2);
-    sql.push('\'');
-    let mut rest = text;
-    while let Some(at) = rest.find(['\'', '\\', '\0']) {
-        sql.push_str(&rest[..at]);
-        sql.push_str(match rest.as_bytes()[at] {
-            b'\'' => "''",
-            b'\\' => "\\\\",
-            _ => "\\0",
-        });
-        rest = &rest[at + 1..];
-    }
-    sql.push_str(rest);
-    sql.push('\'');
 }
 
 /// The columns with their classes, as `catalog` has them.
@@ -136,18 +149,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_becomes_a_literal_that_means_it() {
-        let check = |class: Class, value: Option<&[u8]>, expect: &str| {
-            let mut sql = String::new();
-            class.write(value, &mut sql).unwrap();
-            assert_eq!(sql, expect);
+    fn every_value_is_handed_over_as_what_it_is() {
+        let check = |class: Class, read: Option<&[u8]>, expect: Value<'_>| {
+            assert_eq!(class.value(read).unwrap(), expect);
         };
-        check(Class::Text, None, "null");
-        check(Class::Text, Some("o'b\\ü\0".as_bytes()), "'o''b\\\\ü\\0'");
-        check(Class::Bytes, Some(&[0, 255, 39]), "x'00ff27'");
-        check(Class::Bytes, Some(&[]), "x''");
-        check(Class::Bits, Some(b"5"), "5");
-        check(Class::Plain, Some(b"-0.10"), "'-0.10'");
-        assert!(Class::Text.write(Some(&[255]), &mut String::new()).is_err());
+        check(Class::Text, None, Value::Null);
+        check(
+            Class::Text,
+            Some("o'b\\ü\0".as_bytes()),
+            Value::Text("o'b\\ü\0"),
+        );
+        check(
+            Class::Bytes,
+            Some(&[0, 255, 39]),
+            Value::Bytes(&[0, 255, 39]),
+        );
+        check(Class::Bits, Some(b"513"), Value::Signed(513));
+        check(Class::Integer, Some(b"-7"), Value::Signed(-7));
+        let most = u64::MAX.to_string();
+        check(
+            Class::Integer,
+            Some(most.as_bytes()),
+            Value::Unsigned(u64::MAX),
+        );
+        check(Class::Plain, Some(b"-0.10"), Value::Text("-0.10"));
+        assert!(Class::Text.value(Some(&[255])).is_err());
+        assert!(Class::Integer.value(Some(b"7a")).is_err());
     }
 }

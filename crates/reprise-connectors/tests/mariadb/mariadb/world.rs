@@ -93,7 +93,8 @@ fn free_port() -> u16 {
 }
 
 impl Server {
-    async fn start() -> Self {
+    /// `settings` come last, and win.
+    pub async fn start(settings: &[&str]) -> Self {
         let folder = open_folder();
         let data = folder.path().join("data");
         let copied = Command::new("cp")
@@ -122,6 +123,7 @@ impl Server {
             ])
             .args(["--innodb-log-file-size=8M", "--default-time-zone=-05:00"])
             .arg(format!("--port={port}"))
+            .args(settings)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let child = attached(command, rustix::process::Signal::KILL).unwrap();
@@ -140,7 +142,7 @@ impl Server {
         panic!("the server lets nobody in");
     }
 
-    fn options(&self, database: Option<&str>) -> MySqlConnectOptions {
+    pub fn options(&self, database: Option<&str>) -> MySqlConnectOptions {
         let options = MySqlConnectOptions::new()
             .host("127.0.0.1")
             .port(self.port)
@@ -182,7 +184,7 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        let server = Server::start().await;
+        let server = Server::start(&[]).await;
         let mut live = server.options(None).connect().await.unwrap();
         run(
             &mut live,
