@@ -7,6 +7,7 @@ cargo="${CARGO:-cargo}"
 heading() { printf '\n== %s\n' "$*"; }
 
 "$cargo" build -q --release -p reprise-connectors --example slice_bench
+"$cargo" build -q --release -p reprise-connectors --example mariadb_bench
 "$cargo" build -q --release -p reprise-journal --example append_bench
 "$cargo" build -q --release -p reprise-cli --bin reprise --example scale_bench
 "$cargo" build -q --release -p reprise-runner --example throughput_bench
@@ -14,6 +15,10 @@ examples="${CARGO_TARGET_DIR:-target}/release/examples"
 
 heading "a slice: restore against psql copy | psql copy, ${BENCH_ROWS:-400000} rows"
 REPRISE_DEPS="${REPRISE_DEPS:-.deps}" "$examples/slice_bench" --rows "${BENCH_ROWS:-400000}" --rounds 5
+
+heading "a slice of MariaDB: restore against mariadb-dump | mariadb, and load data; one large table, 20 small ones"
+"$examples/mariadb_bench" --rows 200000 --rounds 5
+"$examples/mariadb_bench" --rows 2000 --tables 20 --rounds 9
 
 heading "a bucket: restore against rclone copy, 5,000 objects"
 scripts/bench-media.sh

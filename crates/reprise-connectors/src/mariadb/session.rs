@@ -7,6 +7,8 @@ use reprise_model::{Fault, FaultKind};
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlDatabaseError, MySqlRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, Row, raw_sql};
 
+use crate::shared::nagle;
+
 /// A server that is there answers far sooner; one behind a firewall never does.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(15);
 
@@ -40,6 +42,7 @@ impl Session {
                 Fault::temporary(format!("{end}: connecting: no answer in {seconds} s"))
             })?
             .map_err(|error| fault(end, "connecting", &error))?;
+        nagle::off();
         let mut session = Self {
             connection,
             end: end.to_owned(),

@@ -4,5 +4,6 @@ pub mod copy;
 pub mod folder;
 pub mod found;
 pub mod lines;
+pub mod nagle;
 pub mod percent;
 pub mod policy;

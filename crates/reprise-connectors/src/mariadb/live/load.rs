@@ -20,7 +20,7 @@ use crate::rows::{Carried, Dialect};
 const SQL: Dialect = Dialect::Mariadb;
 /// Rows and bytes at which the next statement begins. Longer ones gain
 /// nothing, and every server takes them.
-const BATCH_ROWS: usize = 1000;
+const BATCH_ROWS: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
 /// A prepared statement has no more values than this.
 const MOST_VALUES: usize = 65_535;

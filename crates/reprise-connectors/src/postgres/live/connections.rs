@@ -13,8 +13,8 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::fault::fault;
-use super::nagle;
 use super::session::Session;
+use crate::shared::nagle;
 
 /// A server that is there answers far sooner; one behind a firewall never does.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(15);

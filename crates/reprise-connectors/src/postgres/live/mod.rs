@@ -25,7 +25,6 @@ mod links;
 mod list;
 mod load;
 mod mark;
-mod nagle;
 mod references;
 mod replace;
 mod restore;
