@@ -28,6 +28,7 @@ leave_out restic restic
 for program in slapd ldapmodify mariadb-backup git; do
   leave_out "$program" layers
   leave_out "$program" runbooks
+  leave_out "$program" outages
 done
 nextest=()
 for one in "${filter[@]}"; do

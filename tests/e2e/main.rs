@@ -8,6 +8,7 @@ mod journal;
 mod killer;
 mod layers;
 mod matrix;
+mod outages;
 mod references;
 mod refusals;
 mod runbooks;
