@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
-use reprise_model::{Event, FaultKind};
+use reprise_model::{AttemptEnd, Event, FaultKind};
 use serde_json::Value;
 
 use crate::estate::Estate;
@@ -244,12 +244,11 @@ impl<'a> Run<'a> {
         let plan: reprise_model::Plan = serde_json::from_str(&text).expect("the plan is JSON");
         let entries = journal::entries(&self.state_file());
         let ends = entries.iter().filter_map(|entry| match &entry.event {
-            Event::Ended { attempt, end, .. } if plan.key(attempt.task).as_str() == task => {
-                match end {
-                    reprise_model::AttemptEnd::Failed(fault) => Some(fault.kind),
-                    _ => None,
-                }
-            }
+            Event::Ended {
+                attempt,
+                end: AttemptEnd::Failed(fault),
+                ..
+            } if plan.key(attempt.task).as_str() == task => Some(fault.kind),
             _ => None,
         });
         ends.collect()
