@@ -48,6 +48,23 @@ fn orphans(rows: &SiteRows<'_>, key: &ForeignKey) -> Option<String> {
     ))
 }
 
+/// What the site's rows refer to by this key and the site does not have itself.
+/// Read without a lock.
+fn referred(rows: &SiteRows<'_>, key: &ForeignKey) -> Option<String> {
+    let site = rows.condition(&key.child, "t")?;
+    let own = rows.condition(&key.parent, "q").map(|own| {
+        let (from, join) = (rows.from(&key.parent), key.join(SQL, "q", "t"));
+        format!(" and not exists (select 1 from {from} q where {join} and {own})")
+    });
+    Some(format!(
+        "select distinct {} from {} t where {} and {site}{}",
+        SQL.quoted_list("t.", key.columns.iter().map(String::as_str)),
+        rows.from(&key.child),
+        key.refers(SQL, "t"),
+        own.unwrap_or_default()
+    ))
+}
+
 /// Locks the parents that belong to others.
 pub async fn hold_parents(live: &mut Session, rows: &SiteRows<'_>) -> Result<(), Fault> {
     for key in outgoing(rows) {
@@ -57,17 +74,15 @@ pub async fn hold_parents(live: &mut Session, rows: &SiteRows<'_>) -> Result<(),
         if decides || rows.stays_inside(key) {
             continue;
         }
-        let (Some(site), join) = (rows.condition(&key.child, "t"), key.join(SQL, "q", "t")) else {
+        let Some(referred) = referred(rows, key) else {
             continue;
         };
-        let of_others = match rows.condition(&key.parent, "q") {
-            Some(own) => format!("({own}) is not true and "),
-            None => String::new(),
-        };
+        // From the few keys to their rows: a scan of the parents would wait
+        // for whatever neighbours are writing, and keep them waiting.
         let sql = format!(
-            "select count(*) from {} q where {of_others}exists (select 1 from {} t where {join} and {site}) lock in share mode",
+            "select straight_join count(*) from ({referred}) t join {} q on {} lock in share mode",
             rows.from(&key.parent),
-            rows.from(&key.child),
+            key.join(SQL, "q", "t"),
         );
         let doing = format!("holding the parents of {}", key.name);
         live.value(&doing, sql).await?;

@@ -1,7 +1,10 @@
 //! A site's slice, carried back among neighbours.
 
+use std::time::Duration;
+
 use reprise_model::{Action, FaultKind, Timestamp};
 use reprise_ports::{Connector, Probe};
+use sqlx::ConnectOptions;
 
 use super::world::{World, call, run, text};
 
@@ -274,4 +277,26 @@ async fn a_wrong_password_is_permanent_and_a_server_that_is_down_is_not() {
         .unwrap_err();
     assert_eq!(fault.kind, FaultKind::Temporary, "{fault:?}");
     world.connector.close().await;
+}
+
+#[tokio::test]
+async fn what_a_neighbour_has_not_committed_holds_nothing_up() {
+    let (mut world, target, _) = deleted().await;
+    // Another site's row, below which nothing of ours is, and a shared one of another site's.
+    let options = world.server.options(Some("app"));
+    let mut neighbour = options.connect().await.unwrap();
+    run(
+        &mut neighbour,
+        "begin; update issues set title = 'being written' where id = 200;
+         insert into issues (id, project_id) values (900, 20); update countries set code = 'fr' where code = 'fr'",
+    )
+    .await;
+    let restore = world.perform(Action::Restore, target, Some("1"));
+    let restored = tokio::time::timeout(Duration::from_secs(20), restore).await;
+    restored
+        .expect("it waits for nobody")
+        .expect("it is restored");
+    // What it refers to is held all the same, until it is in.
+    assert_eq!(text(&mut world.live, "select count(*) from app.issues i join app.projects p on p.id = i.project_id where p.site_id = 1").await, "2");
+    run(&mut neighbour, "rollback").await;
 }
