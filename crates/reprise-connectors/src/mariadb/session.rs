@@ -164,6 +164,7 @@ fn refusal(end: &str, doing: &str, number: u16, message: &str) -> Fault {
     let fault = Fault::new(kind, message);
     match number {
         1205 => fault.hint("a live session holds a lock for longer than `with: lock_timeout`"),
+        1021 | 1114 => fault.hint("make room on the server, then `reprise retry`"),
         1044 | 1045 | 1142 | 1143 => fault.hint("look at the user's password and grants"),
         _ => fault,
     }
@@ -180,6 +181,8 @@ fn kind(number: u16) -> FaultKind {
     match number {
         // Too many connections, out of memory or resources, shutting down.
         1040 | 1041 | 1037 | 1038 | 1053 | 1203 | 1226 => FaultKind::Temporary,
+        // The server lost us, or did not hear from us in time.
+        1158..=1161 => FaultKind::Temporary,
         // Lock time-out, deadlock, the statement was killed or ran too long.
         1205 | 1213 | 1317 | 1927 | 1969 => FaultKind::Temporary,
         // A slice's row that live does not take.
@@ -194,10 +197,11 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_told_from_what_does_not() {
-        for number in [1040, 1053, 1205, 1213] {
+        for number in [1040, 1053, 1159, 1205, 1213] {
             assert_eq!(kind(number), FaultKind::Temporary, "{number}");
         }
-        for number in [1044, 1045, 1142, 1146] {
+        // A full disk does not pass by itself.
+        for number in [1021, 1044, 1045, 1114, 1142, 1146] {
             assert_eq!(kind(number), FaultKind::Permanent, "{number}");
         }
         assert_eq!(kind(1062), FaultKind::Refused);

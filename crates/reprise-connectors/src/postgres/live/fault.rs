@@ -45,6 +45,8 @@ fn refusal(end: &str, doing: &str, error: &PgDatabaseError) -> Fault {
             "row-level security would hide rows: let the role bypass it (`alter role ... bypassrls`)",
         ),
         "42501" => fault.hint("`reprise check` names each missing right with its grant"),
+        "53100" => fault.hint("make room on the server, then `reprise retry`"),
+        "28P01" | "28000" => fault.hint("look at the user's password and at `pg_hba.conf`"),
         "55P03" => fault.hint("a live session holds a lock for longer than `with: lock_timeout`"),
         _ => fault,
     }
@@ -58,6 +60,8 @@ fn kind(code: &str) -> FaultKind {
         "25P03" | "25P04" | "57P05" => FaultKind::Temporary,
         // Shutting down, crashed, starting up.
         "57P01" | "57P02" | "57P03" => FaultKind::Temporary,
+        // A full disk does not pass by itself.
+        "53100" => FaultKind::Permanent,
         // A slice's row that live does not take.
         "23502" | "23503" | "23505" | "23514" | "23P01" => FaultKind::Refused,
         _ => match code.get(..2) {
@@ -79,7 +83,7 @@ mod tests {
         ] {
             assert_eq!(kind(code), FaultKind::Temporary, "{code}");
         }
-        for code in ["42501", "42P01", "22P02", "28P01", "3D000"] {
+        for code in ["42501", "42P01", "22P02", "28P01", "3D000", "53100"] {
             assert_eq!(kind(code), FaultKind::Permanent, "{code}");
         }
         assert_eq!(kind("23505"), FaultKind::Refused);
