@@ -14,11 +14,7 @@ delete="${DEMO_DELETE:-20}"
 runbook=runbooks/restore-in-place.yaml
 load=
 
-heading() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-show() {
-  printf '$ %s\n' "$*" | sed "s|$bin/||"
-  "$@"
-}
+source scripts/demo-common.sh
 
 # Stops at a gate are what these steps are about.
 show_until_a_gate() {
@@ -27,31 +23,8 @@ show_until_a_gate() {
   [ "$status" -eq 5 ] || { [ "$status" -ne 0 ] || status=1; return "$status"; }
 }
 
-cleanup() {
-  status=$?
-  trap - EXIT INT TERM
-  if [ -n "$load" ]; then
-    kill "$load" 2>/dev/null || true
-    wait "$load" 2>/dev/null || true
-  fi
-  if [ -e "$lab/.reprise-lab" ]; then
-    "$bin/reprise-lab" down --dir "$lab" >/dev/null 2>&1 || true
-  fi
-  if [ "$status" -ne 0 ]; then
-    printf '\ndemo-full: ended with %s; what is left lies in %s\n' "$status" "$lab" >&2
-  fi
-  exit "$status"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
 heading "An estate with every kind of store, $sites sites"
-# What an earlier demo left is ended and removed; a folder that is not a lab's is refused.
-if [ -e "$lab/.reprise-lab" ]; then
-  rm -rf "$lab/out"
-  "$bin/reprise-lab" down --dir "$lab" --purge 2>/dev/null
-fi
+remove_earlier
 show "$bin/reprise-lab" up --full --dir "$lab" --shards "$shards" --sites "$sites" --seed 42
 mkdir -p "$lab/out"
 estate=(-e "$lab/estate.yaml" --env-file "$lab/env")

@@ -13,37 +13,10 @@ delete="${DEMO_DELETE:-20}"
 runbook=runbooks/restore-databases.yaml
 load=
 
-heading() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-show() {
-  printf '$ %s\n' "$*" | sed "s|$bin/||"
-  "$@"
-}
-
-cleanup() {
-  status=$?
-  trap - EXIT INT TERM
-  if [ -n "$load" ]; then
-    kill "$load" 2>/dev/null || true
-    wait "$load" 2>/dev/null || true
-  fi
-  if [ -e "$lab/.reprise-lab" ]; then
-    "$bin/reprise-lab" down --dir "$lab" >/dev/null 2>&1 || true
-  fi
-  if [ "$status" -ne 0 ]; then
-    printf '\ndemo: ended with %s; what is left lies in %s\n' "$status" "$lab" >&2
-  fi
-  exit "$status"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+source scripts/demo-common.sh
 
 heading "An estate: a catalogue, an identity store, $shards product shards, $sites sites"
-# What an earlier demo left is ended and removed; a folder that is not a lab's is refused.
-if [ -e "$lab/.reprise-lab" ]; then
-  rm -rf "$lab/out"
-  "$bin/reprise-lab" down --dir "$lab" --purge 2>/dev/null
-fi
+remove_earlier
 show "$bin/reprise-lab" up --dir "$lab" --shards "$shards" --sites "$sites" --seed 42
 mkdir -p "$lab/out"
 estate=(-e "$lab/estate.yaml" --env-file "$lab/env")
