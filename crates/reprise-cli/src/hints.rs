@@ -33,6 +33,8 @@ pub fn journal(error: JournalError) -> Failure {
             .hint("use the version of reprise that wrote it, or a newer one"),
         JournalError::Unusable { .. } => Failure::new(Exit::JournalUnreadable, message)
             .hint("`--state` names the journal: a file, or a postgres:// URL"),
+        JournalError::NoRoom { .. } => Failure::new(Exit::JournalUnreadable, message)
+            .hint("make room there; what was recorded stays"),
     }
 }
 

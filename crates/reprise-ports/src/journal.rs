@@ -103,6 +103,9 @@ pub enum JournalError {
     Newer { found: i64, known: i64 },
     #[error("the journal at {place} cannot be used: {what}")]
     Unusable { place: String, what: String },
+    /// Nothing of what could not be written is there.
+    #[error("the journal at {place} cannot be written: its disk is full ({what})")]
+    NoRoom { place: String, what: String },
 }
 
 /// One journal holds many runs. Implementations must make `append` durable

@@ -13,7 +13,14 @@ pub(super) fn of_sqlx(place: &str, error: &sqlx::Error) -> JournalError {
         sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
         other => other.to_string(),
     };
-    unusable(place, what)
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.as_deref() {
+        Some("53100") => JournalError::NoRoom {
+            place: place.to_owned(),
+            what,
+        },
+        _ => unusable(place, what),
+    }
 }
 
 /// As [`of_sqlx`], and names a run that is there already.

@@ -37,11 +37,16 @@ pub(super) fn is_damage(error: &sqlx::Error) -> bool {
 
 pub(super) fn of_sqlx(place: &str, error: &sqlx::Error) -> JournalError {
     let meaning = match primary(error) {
+        Some(code::FULL) => {
+            return JournalError::NoRoom {
+                place: place.to_owned(),
+                what: error.to_string(),
+            };
+        }
         Some(code::BUSY) => "another process has been writing to it for too long",
         Some(code::READONLY) => "it, or its folder, is read-only",
         Some(code::IOERR) => "the disk or file system reports an error",
         Some(code::CORRUPT) => "the file is damaged or cut off",
-        Some(code::FULL) => "the disk is full",
         Some(code::CANTOPEN) => "the file, or its folder, cannot be opened for writing",
         Some(code::NOTADB) => "the file is not an SQLite database",
         _ => return unusable(place, error.to_string()),
@@ -91,10 +96,10 @@ mod tests {
             .execute("insert into t values (zeroblob(100000))")
             .await
             .unwrap_err();
-        let text = of_sqlx("/var/journal.db", &full).to_string();
+        let error = of_sqlx("/var/journal.db", &full);
         assert!(
-            text.starts_with("the journal at /var/journal.db cannot be used: the disk is full"),
-            "{text}"
+            matches!(&error, JournalError::NoRoom { place, .. } if place == "/var/journal.db"),
+            "{error}"
         );
     }
 }
