@@ -50,6 +50,11 @@ enum Command {
         #[command(flatten)]
         options: accident::Options,
     },
+    /// Delete the accident's sites once more, after a restore; the last good moment stays.
+    AccidentAgain {
+        #[command(flatten)]
+        place: Place,
+    },
     /// Compare live, row for row, with PostgreSQL's own recovery and the writers' ledger.
     Audit {
         #[command(flatten)]
@@ -131,6 +136,10 @@ async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Up { place, build } => up_command(&place.dir, &build).await?,
         Command::Load { place, options } => load_command(&place.dir, options).await?,
         Command::Accident { place, options } => accident_command(&place.dir, options).await?,
+        Command::AccidentAgain { place } => {
+            let rows = accident::again(&Layout::at(&place.dir)?).await?;
+            eprintln!("the sites are deleted once more, {rows} rows in all");
+        }
         Command::Audit {
             place,
             at,

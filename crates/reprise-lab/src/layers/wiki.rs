@@ -1,7 +1,7 @@
 //! MariaDB: a wiki for each site, with pages by the people of the directory.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use reprise_pgserver::Account;
@@ -83,6 +83,12 @@ async fn run(connection: &mut MySqlConnection, what: &str, script: &str) -> Resu
         .map_err(Error::sql(what, "wiki"))
 }
 
+/// A server that starts deletes the temporary tables that it finds: in a folder
+/// of all, also those of another.
+fn own_tmpdir(data: &Path) -> String {
+    format!("--tmpdir={}", data.display())
+}
+
 #[async_trait]
 impl Layer for Wiki {
     fn name(&self) -> &'static str {
@@ -97,12 +103,14 @@ impl Layer for Wiki {
         ] {
             fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
         }
-        self.account.own(&self.folder.join("data"))?;
+        let data = self.folder.join("data");
+        self.account.own(&data)?;
         self.account.own(&self.backup)?;
         let mut command = self.account.command("mariadb-install-db");
         command
             .arg("--no-defaults")
-            .arg(format!("--datadir={}", self.folder.join("data").display()))
+            .arg(format!("--datadir={}", data.display()))
+            .arg(own_tmpdir(&data))
             .args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
         tool("mariadb-install-db", "wiki", &mut command).map(drop)
     }
@@ -113,6 +121,7 @@ impl Layer for Wiki {
         command
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
+            .arg(own_tmpdir(&data))
             .arg(format!("--socket={}", data.join("socket").display()))
             .arg(format!("--log-bin={}", self.binlog().join("log").display()))
             .arg(format!("--port={}", self.port))
