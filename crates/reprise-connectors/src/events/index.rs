@@ -23,6 +23,7 @@ use super::complete::{Rules, Seen};
 use super::config::Archive;
 use super::scan::Scan;
 use super::segments::{Damage, Segment};
+use crate::shared::room;
 
 pub(super) const MANIFEST: &str = "manifest.json";
 const VERSION: u32 = 1;
@@ -116,23 +117,29 @@ impl Index {
     pub fn build(&self, payloads: bool) -> Result<Manifest, Fault> {
         let draft = self.draft();
         remove(&draft).map_err(|error| fault("delete", &draft, &error))?;
+        let made = self.build_in(&draft, payloads);
+        if made.is_err() {
+            let _ = remove(&draft);
+        }
+        made.map_err(|fault| room::explain(&self.folder, fault))
+    }
+
+    fn build_in(&self, draft: &Path, payloads: bool) -> Result<Manifest, Fault> {
         // The folder above is for all stores, some of other accounts.
         if let Some(root) = draft.parent() {
             fs::create_dir_all(root).map_err(|error| fault("create", root, &error))?;
         }
         let mut private = fs::DirBuilder::new();
-        let made = private.mode(0o700).create(&draft);
-        made.map_err(|error| fault("create", &draft, &error))?;
-        let manifest = self.deal(&draft, payloads).inspect_err(|_| {
-            let _ = remove(&draft);
-        })?;
+        let made = private.mode(0o700).create(draft);
+        made.map_err(|error| fault("create", draft, &error))?;
+        let manifest = self.deal(draft, payloads)?;
         let text = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
         let put = File::create(draft.join(MANIFEST)).and_then(|mut file| {
             file.write_all(&text)?;
             file.sync_all()?;
-            File::open(&draft)?.sync_all()?;
+            File::open(draft)?.sync_all()?;
             remove(&self.folder)?;
-            fs::rename(&draft, &self.folder)
+            fs::rename(draft, &self.folder)
         });
         put.map_err(|error| fault("write", &self.folder, &error))?;
         Ok(manifest)

@@ -107,7 +107,7 @@ pub fn make(
             sha256: entry.sha256.clone(),
         })
         .collect();
-    lines::write(&file, of, &all).map_err(|error| tree::cannot("write", &file, &error))?;
+    lines::write(&file, of, &all)?;
     Ok(entries)
 }
 

@@ -64,7 +64,6 @@ fn failed(doing: &str, said: &[u8]) -> Fault {
     ];
     let kind = match passing.iter().any(|sign| words.contains(sign)) {
         true => FaultKind::Temporary,
-        false if words.contains("No space left") => FaultKind::Refused,
         false => FaultKind::Permanent,
     };
     Fault::new(kind, format!("git {doing}: {short}"))

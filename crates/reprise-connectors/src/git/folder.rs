@@ -12,6 +12,8 @@ use reprise_model::{Fault, FaultKind};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::shared::room;
+
 /// A file that is being written.
 const DRAFT: &str = ".reprise-new";
 
@@ -200,7 +202,12 @@ impl Folder {
 
     fn fault(&self, doing: &str, path: &str, error: &dyn std::fmt::Display) -> Fault {
         let message = format!("cannot {doing} {path} in {}: {error}", self.shown.display());
-        Fault::new(FaultKind::Permanent, message)
+        let full = room::is_missed(&message);
+        let fault = Fault::new(FaultKind::Permanent, message);
+        match full {
+            true => fault.hint("make room where the files are, then `reprise retry`"),
+            false => fault,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::files::{self, Entry};
 use super::history::{Commit, Cut, cut, starts_a_second};
 use super::options::Ties;
 use super::path::SitePath;
+use crate::shared::room;
 
 const MANIFEST: &str = "manifest.json";
 const REPOSITORY: &str = "repository.git";
@@ -61,7 +62,7 @@ impl Scratch {
         if made.is_err() {
             let _ = remove(&draft);
         }
-        made
+        made.map_err(|fault| room::explain(&self.folder, fault))
     }
 
     fn clone_into(&self, draft: &Path) -> Result<Manifest, Fault> {

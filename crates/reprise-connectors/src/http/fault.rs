@@ -42,9 +42,11 @@ impl From<Miss> for Fault {
     }
 }
 
-/// Too much at once and not now may pass, and so may what broke in the vendor.
+/// Too much at once and not now may pass, and so may what broke in the vendor:
+/// but not what it never learnt (501), nor a full disk (507).
 pub(crate) fn kind_of(status: StatusCode) -> FaultKind {
     match status.as_u16() {
+        501 | 507 => FaultKind::Permanent,
         408 | 425 | 429 | 500..=599 => FaultKind::Temporary,
         _ => FaultKind::Permanent,
     }

@@ -157,12 +157,13 @@ impl Connector for MariadbConnector {
     }
 
     async fn inspect(&self, inspect: &Inspect) -> Inspection {
-        let findings = self
+        let (findings, scratch_bytes) = self
             .recovery
             .inspect(&inspect.shard, inspect.target_time)
             .await;
         let mut inspection = self.inspect_live(inspect).await;
         inspection.findings.splice(0..0, findings);
+        inspection.estimate.scratch_bytes = scratch_bytes;
         inspection
     }
 

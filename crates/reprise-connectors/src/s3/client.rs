@@ -25,6 +25,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(10);
 /// Without a byte for so long, an answer will not come.
 const SILENCE: Duration = Duration::from_secs(60);
+/// Of an answer that is an error, no more than this is read.
+const LONGEST_ERROR: usize = 16 << 10;
 /// A signature's life, in seconds: the longest that a request waits to be sent.
 const SIGNED_FOR: u64 = 900;
 
@@ -159,12 +161,13 @@ impl Bucket {
             };
             let fault = match answer {
                 Ok(answer) if !busy(answer.status()) => return Ok(answer),
-                Ok(answer) => self.busy(request, &answer),
+                Ok(answer) => self.busy(request, answer).await,
                 Err(error) => self.lost(request, error),
             };
             // A longer wait is the engine's, which has other work meanwhile.
             let asked = fault.retry_after.map_or(wait, |after| after.0);
-            if tried == TRIES || asked > LONGEST_WAIT {
+            let passes = fault.kind == FaultKind::Temporary;
+            if tried == TRIES || asked > LONGEST_WAIT || !passes {
                 return Err(fault);
             }
             tokio::select! {
@@ -175,15 +178,33 @@ impl Bucket {
         unreachable!("the last try returns")
     }
 
-    fn busy(&self, request: &Request<'_>, answer: &Response) -> Fault {
+    async fn busy(&self, request: &Request<'_>, mut answer: Response) -> Fault {
+        let (status, after) = (answer.status(), retry_after(answer.headers()));
+        let mut body = Vec::new();
+        while body.len() < LONGEST_ERROR
+            && let Ok(Some(more)) = answer.chunk().await
+        {
+            body.extend(more);
+        }
+        let error = xml::parse(&body).unwrap_or_default();
+        let code = error.text_of("Code").unwrap_or_default();
+        if has_no_room(code, status) {
+            return self.said(request, status, &error);
+        }
+        let message = format!("{} {code}", status.as_u16());
         let mut fault = Fault::temporary(format!(
             "{}: {}: the server is busy or broken ({})",
             self.end,
             what(request),
-            answer.status().as_u16()
+            message.trim_end()
         ));
-        fault.retry_after = retry_after(answer.headers());
-        fault
+        fault.retry_after = after;
+        match status {
+            StatusCode::INTERNAL_SERVER_ERROR => fault.hint(
+                "its own log tells why; SeaweedFS answers like this while its disk is full, and then until it is restarted",
+            ),
+            _ => fault,
+        }
     }
 
     /// The whole answer, also one that refuses.
@@ -285,6 +306,9 @@ impl Bucket {
         let message = format!("the server refuses: {} {code}", status.as_u16());
         let fault = self.fault(request, message.trim_end());
         match (code, status) {
+            _ if has_no_room(code, status) => {
+                fault.hint("make room on the server, then `reprise retry`")
+            }
             ("SlowDown" | "InternalError" | "ServiceUnavailable" | "RequestTimeout", _) => Fault {
                 kind: FaultKind::Temporary,
                 ..fault
@@ -327,6 +351,13 @@ fn what(request: &Request<'_>) -> String {
 
 pub fn cancel() -> Fault {
     Fault::new(FaultKind::Cancelled, "cancelled during media")
+}
+
+/// Said by MinIO, Ceph and others; it does not pass by itself.
+fn has_no_room(code: &str, status: StatusCode) -> bool {
+    status == StatusCode::INSUFFICIENT_STORAGE
+        || code.ends_with("StorageFull")
+        || code.ends_with("QuotaExceeded")
 }
 
 fn busy(status: StatusCode) -> bool {

@@ -83,7 +83,7 @@ impl Manifest {
         Ok(Self { of, point, entries })
     }
 
-    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+    pub fn write(&self, path: &Path) -> Result<(), Fault> {
         let head = Head {
             of: self.of.clone(),
             point: self.point.clone(),

@@ -46,9 +46,7 @@ impl Slice<'_> {
             return Ok((manifest, now));
         }
         let manifest = Manifest::make(of, &now, &self.bucket.end)?;
-        manifest.write(&path).map_err(|error| {
-            Fault::permanent(format!("{}: cannot be written: {error}", path.display()))
-        })?;
+        manifest.write(&path)?;
         Ok((manifest, now))
     }
 }

@@ -6,8 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use reprise_model::Fault;
-
 /// How many files are copied at the same time: enough to hide the latency of
 /// a network disk, few enough to leave room for others.
 const COPIERS: usize = 4;
@@ -151,35 +149,6 @@ fn read_dir_or_none(path: &Path) -> io::Result<Vec<fs::DirEntry>> {
     }
 }
 
-/// Bytes that may still be written at `path`, or at its nearest parent that exists.
-pub fn free_space(path: &Path) -> Option<u64> {
-    let existing = path.ancestors().find(|path| path.exists())?;
-    let stat = rustix::fs::statvfs(existing).ok()?;
-    Some(stat.f_bavail * stat.f_frsize)
-}
-
-/// Refuses before anything is written where the space does not suffice.
-pub fn check_space(folder: &Path, needed: u64) -> Result<(), Fault> {
-    match free_space(folder) {
-        Some(free) if free < needed => Err(no_space(folder, Some(needed), free)),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// The fault for a scratch folder that is full or would be.
-pub fn no_space(folder: &Path, needed: Option<u64>, free: u64) -> Fault {
-    let needed = match needed {
-        Some(needed) => format!("{} MB are needed", needed.div_ceil(1 << 20)),
-        None => "more is needed".to_owned(),
-    };
-    Fault::refused(format!(
-        "too little space for scratch in {}: {needed}, {} MB are free",
-        folder.display(),
-        free >> 20
-    ))
-    .hint("free some space, or name a `scratch` folder on another disk in the estate")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,14 +178,5 @@ mod tests {
         assert_eq!(link, tablespaces.join("16384"));
         assert!(link.join("5").exists());
         assert_eq!(watch.bytes.load(Ordering::Relaxed), inventory.bytes);
-    }
-
-    #[test]
-    fn too_little_space_is_refused_with_numbers_and_the_folder() {
-        let root = tempfile::tempdir().unwrap();
-        let fault = check_space(&root.path().join("not/yet"), u64::MAX).unwrap_err();
-        assert!(fault.message.contains("MB are needed"), "{}", fault.message);
-        assert!(fault.message.contains("not/yet"), "{}", fault.message);
-        assert!(check_space(root.path(), 1).is_ok());
     }
 }

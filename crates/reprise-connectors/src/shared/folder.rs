@@ -14,11 +14,15 @@ use std::marker::PhantomData;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use reprise_model::{Fault, Timestamp};
+use reprise_model::{Fault, FaultKind, Timestamp};
 use rustix::fs::{FlockOperation, flock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::room;
+
+/// A disk with less room in bytes takes no more messages.
+const WORDS: u64 = 1 << 20;
 const LOCK: &str = "lock";
 const MARKER: &str = "marker.json";
 /// The next marker, while it is written.
@@ -208,6 +212,26 @@ where
         Ok(())
     }
 
+    /// What a recovery that broke off tells, given what its programs said. A
+    /// full disk is not left full: what is unfinished is deleted.
+    pub fn explain(&self, fault: Fault, said: &str) -> Fault {
+        let free = room::free_space(&self.path).unwrap_or(u64::MAX);
+        // On a full disk a program's last words may not have found room either.
+        let no_words =
+            matches!(fault.kind, FaultKind::Temporary | FaultKind::Permanent) && free < WORDS;
+        let told = [said, &fault.message].into_iter().any(room::is_missed);
+        if fault.kind == FaultKind::Cancelled || !told && !no_words {
+            return fault;
+        }
+        let unfinished = self
+            .marker()
+            .is_some_and(|marker| matches!(marker.state, State::Building));
+        if unfinished && let Err(fault) = self.wipe() {
+            tracing::warn!(%fault, "the scratch folder was not emptied");
+        }
+        room::no_space(&self.path, None, free)
+    }
+
     /// Deletes the folder. The sign that it is ours goes last, so that a
     /// deletion that was cut off can be repeated.
     pub fn delete(self) -> Result<(), Fault> {
@@ -245,7 +269,8 @@ fn remove(path: &Path) -> std::io::Result<()> {
 }
 
 fn refuse(doing: &str, path: &Path, error: &std::io::Error) -> Fault {
-    Fault::refused(format!("cannot {doing} {}: {error}", path.display()))
+    let fault = Fault::refused(format!("cannot {doing} {}: {error}", path.display()));
+    room::explain(path.parent().unwrap_or(path), fault)
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
+use reprise_model::Fault;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use super::room;
 
 #[derive(Serialize, Deserialize)]
 struct Counted<H> {
@@ -18,12 +21,29 @@ pub fn write<H: Serialize, E: Serialize>(
     path: &Path,
     head: &H,
     entries: &[E],
-) -> std::io::Result<()> {
+) -> Result<(), Fault> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
     // Of its own process: two that make the same one do not mix.
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut file = BufWriter::new(std::fs::File::create(&temporary)?);
+    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    let put = write_to(&draft, folder, head, entries)
+        .and_then(|()| std::fs::rename(&draft, path))
+        .and_then(|()| std::fs::File::open(folder)?.sync_all());
+    put.map_err(|error| {
+        // What is half written would only take room.
+        let _ = std::fs::remove_file(&draft);
+        let fault = Fault::permanent(format!("cannot write {}: {error}", path.display()));
+        room::explain(folder, fault)
+    })
+}
+
+fn write_to<H: Serialize, E: Serialize>(
+    draft: &Path,
+    folder: &Path,
+    head: &H,
+    entries: &[E],
+) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut file = BufWriter::new(std::fs::File::create(draft)?);
     let keys = entries.len();
     serde_json::to_writer(&mut file, &Counted { head, keys })?;
     for entry in entries {
@@ -33,9 +53,7 @@ pub fn write<H: Serialize, E: Serialize>(
     file.write_all(b"\n")?;
     file.into_inner()
         .map_err(|error| error.into_error())?
-        .sync_all()?;
-    std::fs::rename(&temporary, path)?;
-    std::fs::File::open(folder)?.sync_all()
+        .sync_all()
 }
 
 /// Nothing where the file is not there, not whole, or of another kind.

@@ -7,3 +7,4 @@ pub mod lines;
 pub mod nagle;
 pub mod percent;
 pub mod policy;
+pub mod room;

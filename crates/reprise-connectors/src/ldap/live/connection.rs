@@ -269,6 +269,14 @@ impl Answer {
                 "has no parent entry",
                 Some("the entries above the site's base are shared; make them first"),
             ),
+            // slapd's word for what is wrong with its own database.
+            80 => (
+                FaultKind::Permanent,
+                "fails",
+                Some(
+                    "its own log tells why: a full disk, or `maxsize` of its database; then `reprise retry`",
+                ),
+            ),
             _ => (FaultKind::Permanent, "refuses", None),
         };
         let message = format!("{} {word}: cannot {doing} ({why})", self.place);

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ldap::ldif;
 use crate::ldap::tree::Tree;
+use crate::shared::room;
 
 const STATE: &str = "state.ldif";
 const MANIFEST: &str = "manifest.json";
@@ -60,7 +61,7 @@ impl Scratch {
         };
         let text = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
         self.put(tree, &text)
-            .map_err(|error| self.fault("write", &error))
+            .map_err(|error| room::explain(&self.folder, self.fault("write", &error)))
     }
 
     fn put(&self, tree: &Tree, manifest: &[u8]) -> io::Result<()> {

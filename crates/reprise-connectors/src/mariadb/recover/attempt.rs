@@ -22,8 +22,9 @@ use super::server::{Host, Server, log};
 use super::{Folder, Marker, Ready, Scratch, blocking, cancelled};
 use crate::mariadb::session::{Session, text};
 use crate::mariadb::{MariadbConfig, MariadbShard};
-use crate::shared::copy::{Inventory, Watch, check_space};
+use crate::shared::copy::{Inventory, Watch};
 use crate::shared::folder::State;
+use crate::shared::room::check_space;
 
 const TICK: Duration = Duration::from_millis(20);
 /// The live server's word about the end of the log is worth a short wait.
@@ -123,6 +124,7 @@ impl Attempt<'_> {
             Arc::clone(&watch),
         );
         let marker = Marker::building(self.target, source.backup.id.clone());
+        let needed = source.scratch_bytes()?;
         let mut work = tokio::task::spawn_blocking(move || {
             folder.wipe()?;
             folder.write_marker(&marker)?;
@@ -130,7 +132,7 @@ impl Attempt<'_> {
                 Fault::refused(format!("cannot copy {}: {error}", from.display()))
             };
             let inventory = Inventory::all(&from, &folder.data()).map_err(cannot)?;
-            check_space(folder.path(), inventory.bytes)?;
+            check_space(folder.path(), needed)?;
             inventory.copy(&watching).map_err(cannot)?;
             Ok(inventory.bytes)
         });

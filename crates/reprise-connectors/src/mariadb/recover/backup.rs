@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::binlog::{LogFile, number, read_folder};
 use super::cut::{Cut, cut, too_late};
+use crate::shared::copy::Inventory;
+
+/// What a server of MariaDB 10.11 makes for itself, in bytes: a redo log of
+/// 96 MiB, and temporary tables.
+const OF_A_SERVER: u64 = 112 << 20;
 
 /// Which backup a scratch was built from.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -58,6 +63,18 @@ impl Source {
             }
         }
         Err(refused)
+    }
+
+    /// Bytes that the recovered shard takes in scratch: the backup, the log of
+    /// its own server, and what is replayed, which is logged once more and may
+    /// have to be copied to be read.
+    pub fn scratch_bytes(&self) -> Result<u64, Fault> {
+        let folder = &self.backup.folder;
+        let backup = Inventory::all(folder, Path::new("")).map_err(|error| {
+            Fault::refused(format!("cannot read {}: {error}", folder.display()))
+        })?;
+        let replayed = self.files.iter().take(self.cut.files).map(|file| file.end);
+        Ok(backup.bytes + OF_A_SERVER + 2 * replayed.sum::<u64>())
     }
 
     /// When the log was last written to.

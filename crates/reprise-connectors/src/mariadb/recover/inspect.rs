@@ -1,27 +1,37 @@
 //! What can be known about a shard's past before anything is started.
 
-use reprise_model::{ShardId, Timestamp};
+use reprise_model::{Fault, ShardId, Timestamp};
 use reprise_ports::{Finding, Level};
 
 use super::cut::{Live, decide};
 use super::{Recovery, source};
+use crate::shared::room;
 
 impl Recovery {
-    pub async fn inspect(&self, shard: &ShardId, target: Option<Timestamp>) -> Vec<Finding> {
-        let finding = |level, message: String, hint| Finding {
-            check: "backup-reaches".to_owned(),
+    /// The findings, and the bytes that the recovered shard takes in scratch.
+    pub async fn inspect(
+        &self,
+        shard: &ShardId,
+        target: Option<Timestamp>,
+    ) -> (Vec<Finding>, Option<u64>) {
+        let about = |check: &str, level, message: String, hint| Finding {
+            check: check.to_owned(),
             level,
             store: self.config.store.clone(),
             shard: shard.clone(),
             message,
             hint,
         };
+        let finding = |level, message, hint| about("backup-reaches", level, message, hint);
         let Some(target) = target else {
             let message = "no target time: the backups are not looked at".to_owned();
-            return vec![finding(Level::Later, message, None)];
+            return (vec![finding(Level::Later, message, None)], None);
         };
         let looked = async {
-            let source = source(self.shard(shard)?, target).await?;
+            let shard = self.shard(shard)?;
+            let source = source(shard, target).await?;
+            let needed = source.scratch_bytes()?;
+            let room = room::check_space(&self.root(shard), needed);
             // Whether live is quiet is asked when the shard is recovered.
             let point = decide(
                 &source.cut,
@@ -30,14 +40,17 @@ impl Recovery {
                 source.written(),
                 self.config.rpo,
             );
-            Ok((source, point))
+            Ok((source, point, needed, room))
         };
-        vec![match looked.await {
+        let (source, point, needed, room) = match looked.await {
+            Ok(found) => found,
             Err(fault) => {
-                let fault: reprise_model::Fault = fault;
-                finding(Level::Error, fault.message, fault.hint)
+                let fault: Fault = fault;
+                return (vec![finding(Level::Error, fault.message, fault.hint)], None);
             }
-            Ok((source, Ok(point))) => finding(
+        };
+        let reaches = match point {
+            Ok(point) => finding(
                 Level::Ok,
                 format!(
                     "{} and {} transactions of the binary log reach {}",
@@ -47,7 +60,17 @@ impl Recovery {
                 ),
                 None,
             ),
-            Ok((_, Err(fault))) => finding(Level::Warning, fault.message, fault.hint),
-        }]
+            Err(fault) => finding(Level::Warning, fault.message, fault.hint),
+        };
+        let space = match room {
+            Ok(()) => about(
+                "space",
+                Level::Ok,
+                format!("{} MB are needed in scratch", needed >> 20),
+                None,
+            ),
+            Err(fault) => about("space", Level::Error, fault.message, fault.hint),
+        };
+        (vec![reaches, space], Some(needed))
     }
 }

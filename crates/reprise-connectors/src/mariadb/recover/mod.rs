@@ -92,11 +92,9 @@ impl Recovery {
             .marker()
             .filter(|marker| marker.backup == source.backup.id);
         let ready = ready.and_then(|marker| marker.ready(target).cloned());
+        let ours = Arc::clone(&folder);
         let scratch = match ready {
-            Some(ready) => {
-                self.reopen(shard, folder, ready, context.cancelled())
-                    .await?
-            }
+            Some(ready) => self.reopen(shard, folder, ready, context.cancelled()).await,
             None => {
                 let attempt = Attempt {
                     config: &self.config,
@@ -105,9 +103,13 @@ impl Recovery {
                     folder,
                     context,
                 };
-                attempt.run(source).await?
+                attempt.run(source).await
             }
         };
+        let scratch = scratch.map_err(|fault| {
+            let log = std::fs::read(ours.log()).unwrap_or_default();
+            ours.explain(fault, &String::from_utf8_lossy(&log))
+        })?;
         Ok(slot.insert(scratch).ready.outcome.clone())
     }
 

@@ -9,11 +9,12 @@ use reprise_model::{Fault, Timestamp};
 use reprise_pgserver::Account;
 
 use super::conf::{self, Recipe};
-use super::copy::{self, Inventory, Watch};
+use super::copy::{Inventory, Watch};
 use super::fault;
 use super::folder::{Folder, Marker};
 use super::pgbackrest;
 use super::source::{Origin, Source};
+use crate::shared::room::check_space;
 
 /// Builds everything that a server needs to begin its replay; what an earlier
 /// attempt left half done is deleted first.
@@ -25,7 +26,7 @@ pub fn build(
     watch: &Watch,
 ) -> Result<Recipe, Fault> {
     folder.wipe()?;
-    copy::check_space(folder.path(), source.scratch_bytes())?;
+    check_space(folder.path(), source.scratch_bytes())?;
     folder.write_marker(&Marker::building(target, source.id.clone()))?;
     let restore_command = match &source.origin {
         Origin::Folder { .. } => {
@@ -150,23 +151,14 @@ fn private(path: &std::path::Path) -> io::Result<()> {
         .create(path)
 }
 
-/// A full disk and a cancellation have faults of their own. What was written
-/// is removed, so that a full disk is not left full.
+/// A full disk and a cancellation have faults of their own.
 fn explain(folder: &Folder, watch: &Watch, error: &io::Error) -> Fault {
-    let full = matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    );
-    if full {
-        let free = copy::free_space(folder.path()).unwrap_or(0);
-        let _ = folder.wipe();
-        return copy::no_space(folder.path(), None, free);
-    }
     if watch.stop.load(Ordering::Relaxed) && error.kind() == io::ErrorKind::Interrupted {
         return fault::cancelled("the copy of the backup");
     }
-    Fault::temporary(format!(
+    let fault = Fault::temporary(format!(
         "cannot build the scratch folder {}: {error}",
         folder.path().display()
-    ))
+    ));
+    folder.explain(fault, "")
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use reprise_model::{Fault, Timestamp};
 use reprise_ports::{Finding, Level};
 
-use super::copy::check_space;
 use super::source::{Obstacle, Origin, Source};
 use super::{Recovery, blocking, newest};
 use crate::postgres::{PostgresConfig, PostgresShard};
+use crate::shared::room::check_space;
 
 /// The findings, and the bytes that the recovered shard takes in scratch.
 pub type Found = (Vec<Finding>, Option<u64>);

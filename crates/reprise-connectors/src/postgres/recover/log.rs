@@ -40,10 +40,6 @@ pub fn fatals(log: &str) -> Vec<String> {
         .collect()
 }
 
-pub fn ran_out_of_space(log: &str) -> bool {
-    log.contains("No space left on device") || log.contains("Disk quota exceeded")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -89,10 +89,11 @@ impl Recovery {
             .marker()
             .filter(|marker| marker.backup == source.id)
             .is_some_and(|marker| marker.ready(target).is_some());
+        let ours = Arc::clone(&folder);
         let scratch = match same {
             true => {
                 let cancelled = context.cancelled();
-                Scratch::reopen(&self.config, shard, folder, target, cancelled).await?
+                Scratch::reopen(&self.config, shard, folder, target, cancelled).await
             }
             false => {
                 let attempt = Attempt {
@@ -102,9 +103,10 @@ impl Recovery {
                     folder,
                     context,
                 };
-                attempt.run(source).await?
+                attempt.run(source).await
             }
         };
+        let scratch = scratch.map_err(|fault| ours.explain(fault, ""))?;
         Ok(slot.insert(scratch).ready.outcome.clone())
     }
 

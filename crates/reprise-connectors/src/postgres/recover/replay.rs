@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection, Row};
 use tokio_util::sync::CancellationToken;
 
 use super::fault;
-use super::folder::{Folder, State};
+use super::folder::Folder;
 use super::log;
 use super::lsn::Lsn;
 
@@ -215,21 +215,10 @@ impl Replay<'_> {
     }
 }
 
-/// Why the server ended, from its log. A full disk is emptied again of what
-/// an unfinished recovery has written.
+/// Why the server ended, from its log.
 fn explain(folder: &Folder, text: &str, status: &str) -> Fault {
-    if log::ran_out_of_space(text) {
-        let free = super::copy::free_space(folder.path()).unwrap_or(0);
-        let unfinished = folder
-            .marker()
-            .is_some_and(|marker| marker.state == State::Building);
-        if unfinished && let Err(fault) = folder.wipe() {
-            tracing::warn!(%fault, "the scratch folder was not emptied");
-        }
-        return super::copy::no_space(folder.path(), None, free);
-    }
     let reasons = log::fatals(text);
-    match reasons.last() {
+    let fault = match reasons.last() {
         // The backup ended later in the second that its label names.
         Some(reason) if reason.contains("before consistent recovery point") => {
             Fault::refused("the target time is before the backup's end, within its last second")
@@ -243,7 +232,8 @@ fn explain(folder: &Folder, text: &str, status: &str) -> Fault {
             .hint(format!("its log is {}", folder.log().display())),
         None => Fault::temporary(format!("the scratch server ended ({status})"))
             .hint(format!("its log is {}", folder.log().display())),
-    }
+    };
+    folder.explain(fault, text)
 }
 
 async fn status(connection: &mut PgConnection, major: u32) -> Result<Status, sqlx::Error> {
