@@ -35,11 +35,14 @@ pub struct Object {
 pub struct History {
     pub key: String,
     pub versions: Vec<Version>,
+    /// Which of them the server says readers get. It is the newest, but for a
+    /// server that broke off in a write: then it may be another, or none.
+    pub current: Option<usize>,
 }
 
 impl History {
     pub fn current(&self) -> Option<&Version> {
-        self.versions.first()
+        self.versions.get(self.current?)
     }
 }
 
@@ -144,6 +147,7 @@ mod tests {
         let history = History {
             key: "k".to_owned(),
             versions: versions.iter().map(|v| version(v.0, v.1, v.2)).collect(),
+            current: Some(0),
         };
         let target = Timestamp::from_micros(micros);
         at(&history, target, ties).map(|found| found.map(|v| v.id.clone()))

@@ -1,5 +1,7 @@
 //! All versions below a prefix, page by page, in the server's order.
 
+use std::collections::BTreeMap;
+
 use reprise_model::{Fault, Timestamp};
 use reqwest::Method;
 use tokio_util::sync::CancellationToken;
@@ -11,8 +13,18 @@ use super::xml::Element;
 /// As many as a page of S3 has at most.
 const PAGE: &str = "1000";
 
+const CUT_OFF: &str = "is cut off and does not say where it goes on";
+
 /// More versions than one site's listing holds in memory: about 2 GiB.
 const MOST_VERSIONS: usize = 10_000_000;
+
+/// One entry of a listing of versions.
+pub struct Listed {
+    pub key: String,
+    pub version: Version,
+    /// Whether it is what readers of the key get, where the server says so.
+    latest: Option<bool>,
+}
 
 /// Hands over every version below `prefix`, in the server's order. It holds a
 /// page at a time.
@@ -20,7 +32,7 @@ pub async fn each(
     bucket: &Bucket,
     prefix: &str,
     cancelled: &CancellationToken,
-    mut take: impl FnMut(String, Version) -> Result<(), Fault>,
+    mut take: impl FnMut(Listed) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut from: Option<(String, String)> = None;
     loop {
@@ -37,18 +49,13 @@ pub async fn each(
         };
         let page = bucket.tree(&request, cancelled).await?;
         for element in &page.children {
-            let (key, version) = match entry(element) {
+            let listed = match entry(element) {
                 Some(Ok(found)) => found,
                 Some(Err(why)) => return Err(broken(bucket, &why)),
                 None => continue,
             };
-            if !key.starts_with(prefix) {
-                return Err(broken(
-                    bucket,
-                    "holds keys of others, which nobody asked for",
-                ));
-            }
-            take(key, version)?;
+            of_prefix(bucket, prefix, &listed.key)?;
+            take(listed)?;
         }
         if page.text_of("IsTruncated") != Some("true") {
             return Ok(());
@@ -56,12 +63,55 @@ pub async fn each(
         let marker = |name: &str| page.text_of(name).unwrap_or_default().to_owned();
         let next = (marker("NextKeyMarker"), marker("NextVersionIdMarker"));
         if next.0.is_empty() || Some(&next) == from.as_ref() {
-            return Err(broken(
-                bucket,
-                "is cut off and does not say where it goes on",
-            ));
+            return Err(broken(bucket, CUT_OFF));
         }
         from = Some(next);
+    }
+}
+
+/// The objects that readers of the bucket get, by key. It is another question
+/// than that for versions, and a server that broke off in a write may answer
+/// it in another way.
+pub async fn objects(
+    bucket: &Bucket,
+    prefix: &str,
+    cancelled: &CancellationToken,
+) -> Result<BTreeMap<String, Object>, Fault> {
+    let mut all = BTreeMap::new();
+    let mut from: Option<String> = None;
+    loop {
+        let mut query = vec![("list-type", "2"), ("prefix", prefix), ("max-keys", PAGE)];
+        query.extend(from.as_deref().map(|from| ("continuation-token", from)));
+        let request = Request {
+            query,
+            ..Request::default()
+        };
+        let page = bucket.tree(&request, cancelled).await?;
+        for element in page.children.iter().filter(|it| it.name == "Contents") {
+            let (Some(key), Some(object)) = (element.text_of("Key"), object(element)) else {
+                return Err(broken(bucket, &without_facts(element)));
+            };
+            of_prefix(bucket, prefix, key)?;
+            all.insert(key.to_owned(), object);
+        }
+        if page.text_of("IsTruncated") != Some("true") {
+            return Ok(all);
+        }
+        let next = page.text_of("NextContinuationToken").map(str::to_owned);
+        if next.is_none() || next == from {
+            return Err(broken(bucket, CUT_OFF));
+        }
+        from = next;
+    }
+}
+
+fn of_prefix(bucket: &Bucket, prefix: &str, key: &str) -> Result<(), Fault> {
+    match key.starts_with(prefix) {
+        true => Ok(()),
+        false => Err(broken(
+            bucket,
+            "holds keys of others, which nobody asked for",
+        )),
     }
 }
 
@@ -77,19 +127,25 @@ pub async fn versions(
 ) -> Result<Vec<History>, Fault> {
     let mut all: Vec<History> = Vec::new();
     let mut count = 0;
-    let take = |key: String, version: Version| {
+    let take = |listed: Listed| {
         count += 1;
         if count > MOST_VERSIONS {
             let why = format!("of `{prefix}` has more than {MOST_VERSIONS} versions");
             return Err(broken(bucket, &why));
         }
-        match all.last_mut().filter(|last| last.key == key) {
-            Some(last) => last.versions.push(version),
-            None => all.push(History {
-                key,
-                versions: vec![version],
-            }),
+        if all.last().is_none_or(|last| last.key != listed.key) {
+            all.push(History {
+                key: listed.key,
+                versions: Vec::new(),
+                current: None,
+            });
         }
+        let history = all.last_mut().expect("one was pushed");
+        // The newest, where the server says nothing of any.
+        if history.current.is_none() && listed.latest.unwrap_or(history.versions.is_empty()) {
+            history.current = Some(history.versions.len());
+        }
+        history.versions.push(listed.version);
         Ok(())
     };
     each(bucket, prefix, cancelled, take).await?;
@@ -103,33 +159,42 @@ pub async fn versions(
 }
 
 /// One version or delete marker; anything else of a page is none.
-fn entry(element: &Element) -> Option<Result<(String, Version), String>> {
+fn entry(element: &Element) -> Option<Result<Listed, String>> {
     let deleted = match element.name.as_str() {
         "Version" => false,
         "DeleteMarker" => true,
         _ => return None,
     };
-    Some(
-        read(element, deleted)
-            .ok_or_else(|| format!("has an entry without its facts: {element:?}")),
-    )
+    Some(read(element, deleted).ok_or_else(|| without_facts(element)))
 }
 
-fn read(element: &Element, deleted: bool) -> Option<(String, Version)> {
+fn without_facts(element: &Element) -> String {
+    format!("has an entry without its facts: {element:?}")
+}
+
+fn read(element: &Element, deleted: bool) -> Option<Listed> {
     let modified: Timestamp = element.text_of("LastModified")?.parse().ok()?;
     let object = match deleted {
         true => None,
-        false => Some(Object {
-            size: element.text_of("Size")?.parse().ok()?,
-            etag: element.text_of("ETag")?.trim_matches('"').to_owned(),
-        }),
+        false => Some(object(element)?),
     };
     let version = Version {
         id: element.text_of("VersionId")?.to_owned(),
         modified,
         object,
     };
-    Some((element.text_of("Key")?.to_owned(), version))
+    Some(Listed {
+        key: element.text_of("Key")?.to_owned(),
+        version,
+        latest: element.text_of("IsLatest").map(|text| text == "true"),
+    })
+}
+
+fn object(element: &Element) -> Option<Object> {
+    Some(Object {
+        size: element.text_of("Size")?.parse().ok()?,
+        etag: element.text_of("ETag")?.trim_matches('"').to_owned(),
+    })
 }
 
 /// Whether the bucket keeps versions: `Enabled`, `Suspended`, or never.

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{Bucket, Request};
 use super::connector::S3Connector;
-use super::history::{Ties, Version};
-use super::listing;
+use super::history::Ties;
+use super::listing::{self, Listed};
 use super::point::Tally;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -156,8 +156,8 @@ async fn counted(
     cancelled: &CancellationToken,
 ) -> Result<Tally, Fault> {
     let mut tally = Tally::new(target, Ties::Refuse);
-    let take = |key: String, version: Version| {
-        tally.add(&key, &version);
+    let take = |listed: Listed| {
+        tally.add(&listed.key, &listed.version);
         Ok(())
     };
     listing::each(bucket, prefix, cancelled, take).await?;

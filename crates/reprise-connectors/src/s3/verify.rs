@@ -5,6 +5,7 @@ use futures::stream::FuturesOrdered;
 use reprise_model::{Check, Fault, FaultKind, Outcome, Verdict, Volume};
 use serde_json::json;
 
+use super::listing;
 use super::slice::{Slice, history, outcome};
 use crate::shared::found::Found;
 use crate::shared::policy::{CreatedAfter, OnConflict};
@@ -13,6 +14,8 @@ impl Slice<'_> {
     pub async fn verify(&self) -> Result<Outcome, Fault> {
         let (manifest, mut now) = self.read().await?;
         now.sort_by(|a, b| a.key.cmp(&b.key));
+        let cancelled = self.context.cancelled();
+        let readable = listing::objects(self.bucket, &self.prefix, cancelled).await?;
         let (mut expected, mut live) = (Volume::default(), Volume::default());
         let (mut missing, mut wrong, mut extra) =
             (Found::default(), Found::default(), Found::default());
@@ -25,7 +28,13 @@ impl Slice<'_> {
             expected.bytes += then.object.as_ref().map_or(0, |object| object.size);
             match history(&now, &entry.key).and_then(|history| history.current()) {
                 Some(current) if current.object.is_some() => {
-                    compared.push((entry.key.as_str(), current, then));
+                    match readable.get(&entry.key) == current.object.as_ref() {
+                        true => compared.push((entry.key.as_str(), current, then)),
+                        false => missing.add(format!(
+                            "{}: the server lists its version {}, and not the object",
+                            entry.key, current.id
+                        )),
+                    }
                 }
                 _ => missing.add(entry.key.clone()),
             }
@@ -73,7 +82,7 @@ impl Slice<'_> {
                 "missing": missing.evidence(),
                 "wrong": wrong.evidence(),
                 "created_after": extra.evidence(),
-                "compared": "version ids; where they differ size and ETag (bytes where ETags differ), metadata and tags",
+                "compared": "the objects that the server lists; version ids; where they differ size and ETag (bytes where ETags differ), metadata and tags",
                 "bucket": self.bucket.place(),
                 "prefix": self.prefix,
             }),

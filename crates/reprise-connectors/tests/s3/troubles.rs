@@ -214,3 +214,49 @@ async fn a_server_without_space_is_told_from_nothing_else_and_may_get_some() {
     assert!(fault.message.contains("500"), "{fault}");
     assert!(fault.message.contains("`sites/a/0`"), "{fault}");
 }
+
+#[tokio::test]
+async fn a_key_whose_last_write_the_server_did_not_finish_is_seen_and_mended() {
+    let world = World::new().await;
+    fill_site(&world, "a").await;
+    let target = moment().await;
+    // One that was written again behind the marker, one whose marker is gone.
+    let (copied, uncovered) = ("sites/a/0", "sites/a/1");
+    let marker = world.delete(copied).await;
+    world.put(copied, "then").await;
+    world.tear(copied, &marker).await;
+    let marker = world.delete(uncovered).await;
+    let query = [("versionId", marker.as_str())];
+    let gone = world.send(Method::DELETE, Some(uncovered), &query, &[], Vec::new());
+    assert!(gone.await.status().is_success());
+    world.tear(uncovered, &marker).await;
+    assert_eq!(world.get(copied).await, None);
+
+    let fault = world
+        .perform(Action::Verify, "a", target, json!({}))
+        .await
+        .expect_err("not all can be read");
+    let samples = &fault.checks[0].evidence["missing"]["samples"];
+    let samples = samples.as_array().expect("samples");
+    let named = |sample: &serde_json::Value, key: &str| {
+        sample
+            .as_str()
+            .is_some_and(|sample| sample.starts_with(key))
+    };
+    assert!(
+        samples.iter().any(|sample| named(sample, copied)),
+        "{fault:?}"
+    );
+
+    world
+        .perform(Action::Restore, "a", target, json!({}))
+        .await
+        .expect("mended");
+    for key in [copied, uncovered] {
+        assert_eq!(world.get(key).await.as_deref(), Some("then"), "{key}");
+    }
+    world
+        .perform(Action::Verify, "a", target, json!({}))
+        .await
+        .expect("whole");
+}

@@ -16,6 +16,8 @@ pub const READER: &str = "READER";
 
 pub struct Weed {
     pub port: u16,
+    /// Of the files and folders below the buckets.
+    pub filer: u16,
     server: Child,
     _folder: tempfile::TempDir,
 }
@@ -114,6 +116,7 @@ fn start(volumes: &str, size: &str) -> Weed {
     }
     Weed {
         port: p[6],
+        filer: p[4],
         server,
         _folder: folder,
     }

@@ -179,11 +179,15 @@ impl World {
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
-    pub async fn delete(&self, key: &str) {
+    /// The id of the marker.
+    pub async fn delete(&self, key: &str) -> String {
         let answer = self
             .send(Method::DELETE, Some(key), &[], &[], Vec::new())
             .await;
         assert!(answer.status().is_success(), "{answer:?}");
+        let id = answer.headers().get("x-amz-version-id");
+        let id = id.and_then(|id| id.to_str().ok());
+        id.unwrap_or_default().to_owned()
     }
 
     /// The current object's bytes; nothing where it is deleted.
@@ -211,6 +215,22 @@ impl World {
         let (_, rest) = listing.rsplit_once(&of_key).expect("a version");
         let (_, rest) = rest.split_once("<VersionId>").expect("its id");
         rest.split_once('<').expect("its end").0.to_owned()
+    }
+
+    /// As a server leaves a key that breaks off in a write, on a full disk for
+    /// instance: readers get what was there before it.
+    pub async fn tear(&self, key: &str, before: &str) {
+        let (port, bucket) = (self.weed.filer, &self.bucket);
+        let folder = format!("http://127.0.0.1:{port}/buckets/{bucket}/{key}.versions?tagging");
+        let latest = "Seaweed-X-Amz-Latest-Version";
+        let request = self
+            .client
+            .put(folder)
+            .header(format!("{latest}-Id"), before);
+        let request = request.header(format!("{latest}-File-Name"), format!("v_{before}"));
+        let request = request.header(format!("{latest}-Is-Delete-Marker"), "true");
+        let answer = request.send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
     }
 
     pub async fn perform(
