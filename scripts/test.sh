@@ -15,8 +15,11 @@ filter=() test=()
 leave_out() { # a program, and the module of the tests that need it
   command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] && return 0
   echo "tests: $1 is not installed; its tests are skipped (\`make deps\` as root installs it)" >&2
-  filter+=("not test(/(^|::)$2::/)")
-  test+=(--skip "$2::")
+  skip "$2"
+}
+skip() { # a module
+  filter+=("not test(/(^|::)$1::/)")
+  test+=(--skip "$1::")
 }
 leave_out pgbackrest pgbackrest
 leave_out slapd slapd
@@ -30,6 +33,12 @@ for program in slapd ldapmodify mariadb-backup git; do
   leave_out "$program" runbooks
   leave_out "$program" outages
 done
+# Full disks are small ones in memory, mounted for the test alone.
+[ "$(id -u)" -eq 0 ] && master=() || master=(--map-current-user --keep-caps)
+if ! unshare "${master[@]}" --mount sh -c 'mount -t tmpfs tmpfs /tmp' 2>/dev/null; then
+  echo "tests: this account may mount nothing, not even for itself; full disks are skipped" >&2
+  skip space
+fi
 nextest=()
 for one in "${filter[@]}"; do
   [ ${#nextest[@]} -eq 0 ] && nextest=(-E "$one") || nextest[1]+=" and $one"

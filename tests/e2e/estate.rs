@@ -8,11 +8,13 @@ use reprise_model::Entry;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::disks::Disks;
 use crate::{binaries, journal};
 
 pub struct Estate {
     folder: TempDir,
     size: Size,
+    disks: Option<Disks>,
 }
 
 #[derive(Clone, Copy)]
@@ -52,9 +54,46 @@ impl Estate {
 
     pub fn of_size(size: Size) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let estate = Self { folder, size };
+        let estate = Self {
+            folder,
+            size,
+            disks: None,
+        };
         estate.start();
         estate
+    }
+
+    /// Some of the lab's folders get disks of their own, each with so many
+    /// megabytes to spare; `None` where that cannot be.
+    pub fn on_small_disks(mut self, folders: &[(&str, u32)]) -> Option<Self> {
+        check(&mut self.lab("down"));
+        let places = folders
+            .iter()
+            .map(|(name, spare)| (self.path("lab").join(name), *spare));
+        self.disks = Some(Disks::under(&places.collect::<Vec<_>>())?);
+        self.start();
+        Some(self)
+    }
+
+    /// Leaves this many kilobytes on the disk of one of the lab's folders.
+    pub fn fill(&self, folder: &str, left: u64) {
+        self.disks().fill(&self.path("lab").join(folder), left);
+    }
+
+    pub fn make_room(&self, folder: &str) {
+        self.disks().empty(&self.path("lab").join(folder));
+    }
+
+    /// Where a file of the lab is to be found by this process.
+    pub fn seen(&self, path: &Path) -> PathBuf {
+        match &self.disks {
+            Some(disks) => disks.seen(path),
+            None => path.to_owned(),
+        }
+    }
+
+    fn disks(&self) -> &Disks {
+        self.disks.as_ref().expect("it has disks of its own")
     }
 
     /// Builds the lab, or starts those of its servers that do not run.
@@ -93,11 +132,7 @@ impl Estate {
 
     /// Deletes the same sites once more; the target time stays.
     pub fn accident_again(&self) {
-        let deleted = journal::block_on(reprise_lab::accident::again(&self.layout()));
-        assert!(
-            deleted.expect("sites can be deleted") > 0,
-            "nothing left to delete"
-        );
+        check(&mut self.lab("accident-again"));
     }
 
     /// Plans the restore of all that was deleted, to the moment before.
@@ -206,12 +241,22 @@ impl Estate {
     }
 
     fn lab(&self, command: &str) -> Command {
-        let mut lab = Command::new(binaries::folder().join("reprise-lab"));
-        lab.current_dir(binaries::workspace())
-            .arg(command)
-            .arg("--dir")
-            .arg(self.path("lab"));
+        let mut lab = self.program("reprise-lab");
+        lab.arg(command).arg("--dir").arg(self.path("lab"));
         lab
+    }
+
+    /// One of our own, which sees what the lab's servers see.
+    fn program(&self, name: &str) -> Command {
+        let path = binaries::folder().join(name);
+        match &self.disks {
+            Some(disks) => disks.program(&path, binaries::workspace()),
+            None => {
+                let mut program = Command::new(path);
+                program.current_dir(binaries::workspace());
+                program
+            }
+        }
     }
 
     pub fn reprise(&self, command: &str) -> Command {
@@ -224,9 +269,8 @@ impl Estate {
 
     /// With a journal of its own.
     pub fn reprise_on(&self, command: &str, env_file: &Path, state: &Path) -> Command {
-        let mut reprise = Command::new(binaries::folder().join("reprise"));
+        let mut reprise = self.program("reprise");
         reprise
-            .current_dir(binaries::workspace())
             .arg(command)
             .arg("--state")
             .arg(format!("sqlite:{}", state.display()))

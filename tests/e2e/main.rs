@@ -3,6 +3,7 @@
 
 mod binaries;
 mod consistency;
+mod disks;
 mod estate;
 mod journal;
 mod killer;

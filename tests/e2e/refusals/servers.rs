@@ -1,13 +1,13 @@
 //! Servers, archives and disks that are not as they should be.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use reprise_lab::cluster;
 
 use super::stage::{Ended, RUNBOOK, Stage};
+use crate::disks;
 
 const WRONG: &str = "wrong-horse-battery";
 
@@ -92,8 +92,7 @@ fn a_full_disk_in_scratch_is_seen_before_and_during_a_run() {
         request.args(["--sites", &stage.deleted()]);
         on_small_disk(&disk, megabytes, &request)
     };
-    if !can_mount(&disk) {
-        eprintln!("this account may mount nothing: no full disk is tried");
+    if !disks::can_be_had() {
         return;
     }
     stage.refused("scratch-too-small", request("plan", 8), 8);
@@ -132,28 +131,15 @@ steps:
     )
 }
 
-/// The command with a small file system of its own at `disk`, which ends with
-/// it. An ordinary user may mount in a user namespace.
+/// The command with a small file system of its own at `disk`, which ends with it.
 fn on_small_disk(disk: &Path, megabytes: u32, command: &Command) -> Command {
     const SCRIPT: &str = "mount -t tmpfs -o size=$1m tmpfs \"$0\" && shift && exec \"$@\"";
-    let mut small = Command::new("unshare");
-    if !is_root() {
-        small.args(["--map-current-user", "--keep-caps"]);
-    }
-    small.args(["--mount", "sh", "-c", SCRIPT]);
+    let mut small = disks::apart();
+    small.args(["sh", "-c", SCRIPT]);
     small.arg(disk).arg(megabytes.to_string());
     small.arg(command.get_program()).args(command.get_args());
     if let Some(folder) = command.get_current_dir() {
         small.current_dir(folder);
     }
     small
-}
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
-fn can_mount(disk: &Path) -> bool {
-    let mut nothing = on_small_disk(disk, 1, &Command::new("true"));
-    nothing.output().is_ok_and(|output| output.status.success())
 }
