@@ -53,6 +53,8 @@ async fn the_cut_is_exact_to_the_microsecond_on_18() {
 async fn a_moment_before_the_backups_end_is_refused_and_the_earliest_is_named() {
     let origin = Origin::new(15).await;
     let early = origin.commit(1).await;
+    // A backup tells its end in whole seconds.
+    origin.sql("select pg_sleep(1.01)").await;
     origin.backup("one", "none").await;
     origin.commit(2).await;
     origin.archive().await;
