@@ -16,6 +16,10 @@ const CONNECT_AT_MOST: Duration = Duration::from_secs(15);
 /// being loaded.
 const PREPARED: usize = 2;
 
+/// Tables that are counted in one statement: a statement each would cost a way
+/// to the server and back each, all in one would be a statement of any length.
+const COUNTED: usize = 16;
+
 /// Strict, so that nothing is cut short silently; zero dates and the id 0 are
 /// values like any other.
 const SETTINGS: &str = "set session sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', \
@@ -64,6 +68,12 @@ impl Session {
         done.map_err(|error| self.fault(doing, &error))
     }
 
+    /// From here on it sees one state of everything, and changes nothing.
+    pub async fn snapshot(&mut self) -> Result<(), Fault> {
+        let sql = "start transaction with consistent snapshot, read only";
+        self.run("beginning to read", sql).await.map(drop)
+    }
+
     pub async fn try_run(&mut self, sql: impl Into<String>) -> Result<u64, sqlx::Error> {
         let statement = raw_sql(AssertSqlSafe(sql.into()));
         let done = statement.execute(&mut self.connection).await?;
@@ -109,13 +119,21 @@ impl Session {
         queries: &[(String, String)],
     ) -> Result<Vec<(String, u64)>, Fault> {
         let mut counts = Vec::with_capacity(queries.len());
-        for (name, from) in queries {
-            let sql = format!("select count(*) from {from}");
-            let count = self.value(doing, sql).await?;
-            let count = count.and_then(|count| count.parse().ok()).ok_or_else(|| {
-                Fault::permanent(format!("{}: {doing}: the answer is no number", self.end))
-            })?;
-            counts.push((name.clone(), count));
+        for queries in queries.chunks(COUNTED) {
+            let each: Vec<String> = queries
+                .iter()
+                .map(|(_, from)| format!("(select count(*) from {from})"))
+                .collect();
+            let rows = self
+                .rows(doing, format!("select {}", each.join(", ")))
+                .await?;
+            for (at, (name, _)) in queries.iter().enumerate() {
+                let count = rows.first().and_then(|row| text(row, at)?.parse().ok());
+                let count = count.ok_or_else(|| {
+                    Fault::permanent(format!("{}: {doing}: the answer is no number", self.end))
+                })?;
+                counts.push((name.clone(), count));
+            }
         }
         Ok(counts)
     }

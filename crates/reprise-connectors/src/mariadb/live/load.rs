@@ -1,6 +1,7 @@
 //! Loading: the slice's rows, table by table, by prepared inserts of many rows
 //! each: to read values out of a statement's text takes the server as long as
-//! to store them. The next batch is read while the server takes the last.
+//! to store them. The next batch, also of the next table, is read while the
+//! server takes the last.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ const SQL: Dialect = Dialect::Mariadb;
 /// nothing, and every server takes them.
 const BATCH_ROWS: usize = 500;
 const BATCH_BYTES: usize = 1 << 20;
+/// Batches that wait for the server, also those of the next tables.
+const AHEAD: usize = 2;
 /// A prepared statement has no more values than this.
 const MOST_VALUES: usize = 65_535;
 /// What a value takes beside its own bytes, at most.
@@ -35,8 +38,8 @@ pub struct Tally {
 }
 
 /// Rows on their way.
-#[derive(Default)]
-struct Batch {
+struct Batch<'a> {
+    into: &'a Carried,
     values: MySqlArguments,
     rows: usize,
     bytes: usize,
@@ -55,18 +58,25 @@ pub async fn load(
     let packet = packet
         .and_then(|bytes| bytes.parse().ok())
         .unwrap_or(BATCH_BYTES);
-    let mut tally = Tally::default();
-    for carried in &known.carried {
-        let (sender, receiver) = channel(2);
-        let reading = read(there, sender, known, carried, site, packet);
-        let writing = write(live, receiver, carried, &mut tally, context);
-        let (read, ()) = futures::try_join!(reading, writing)?;
-        let written = tally.tables.get(&carried.table.to_string()).copied();
-        if written.unwrap_or_default() != read {
+    let (sender, receiver) = channel(AHEAD);
+    let reading = async {
+        // Moved in, so that the writer sees its end.
+        let sender = sender;
+        let mut counts = Vec::with_capacity(known.carried.len());
+        for carried in &known.carried {
+            counts.push(read(there, &sender, known, carried, site, packet).await?);
+        }
+        Ok(counts)
+    };
+    let writing = write(live, receiver, context);
+    let (counts, mut tally) = futures::try_join!(reading, writing)?;
+    for (carried, read) in known.carried.iter().zip(counts) {
+        let name = carried.table.to_string();
+        let written = *tally.tables.entry(name).or_default();
+        if written != read {
             return Err(Fault::permanent(format!(
-                "table {}: {read} rows were read and {} were taken",
+                "table {}: {read} rows were read and {written} were taken",
                 carried.table,
-                written.unwrap_or_default()
             )));
         }
     }
@@ -74,11 +84,11 @@ pub async fn load(
 }
 
 /// Reads the site's rows of one table; returns how many there were.
-async fn read(
+async fn read<'a>(
     there: &mut Session,
-    sender: Sender<Batch>,
+    sender: &Sender<Batch<'a>>,
     known: &Match,
-    carried: &Carried,
+    carried: &'a Carried,
     site: &SiteId,
     packet: usize,
 ) -> Result<u64, Fault> {
@@ -98,7 +108,7 @@ async fn read(
     let select = format!("select {} from {from}", columns.join(", "));
     let end = there.end().to_owned();
     let mut stream = raw_sql(AssertSqlSafe(select)).fetch(&mut there.connection);
-    let mut batch = Batch::default();
+    let mut batch = Batch::of(carried);
     let mut all = 0;
     loop {
         let row = stream.try_next().await;
@@ -118,8 +128,11 @@ async fn read(
         let together = batch.bytes + bytes + (batch.rows + 1) * around;
         let full = batch.rows == most || together >= packet.min(BATCH_BYTES);
         // The writer is gone only where it failed, and says so itself.
-        if full && batch.rows > 0 && sender.send(std::mem::take(&mut batch)).await.is_err() {
-            return Ok(all);
+        if full && batch.rows > 0 {
+            let full = std::mem::replace(&mut batch, Batch::of(carried));
+            if sender.send(full).await.is_err() {
+                return Ok(all);
+            }
         }
         batch
             .add(&values, bytes)
@@ -132,7 +145,16 @@ async fn read(
     Ok(all)
 }
 
-impl Batch {
+impl<'a> Batch<'a> {
+    fn of(into: &'a Carried) -> Self {
+        Self {
+            into,
+            values: MySqlArguments::default(),
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
     fn add(&mut self, values: &[Value<'_>], bytes: usize) -> Result<(), BoxDynError> {
         for value in values {
             value.add_to(&mut self.values)?;
@@ -155,21 +177,14 @@ fn values<'a>(row: &'a MySqlRow, classes: &[Class]) -> Result<Vec<Value<'a>>, Fa
 
 async fn write(
     live: &mut Session,
-    mut receiver: Receiver<Batch>,
-    carried: &Carried,
-    tally: &mut Tally,
+    mut receiver: Receiver<Batch<'_>>,
     context: &dyn Context,
-) -> Result<(), Fault> {
-    let name = carried.table.to_string();
-    let columns = SQL.quoted_list("", carried.columns.iter().map(String::as_str));
-    let head = format!(
-        "insert into {} ({columns}) values ",
-        SQL.table(&carried.table)
-    );
-    let row = format!("({})", vec!["?"; carried.columns.len()].join(","));
+) -> Result<Tally, Fault> {
+    let mut tally = Tally::default();
     while let Some(batch) = receiver.recv().await {
+        let name = batch.into.table.to_string();
         let bytes = batch.bytes as u64;
-        let sql = head.clone() + &vec![row.as_str(); batch.rows].join(",");
+        let sql = insert(batch.into, batch.rows);
         let taken = live.try_run_with(sql, batch.values).await;
         let taken = taken.map_err(|error| collision(live, &name, &error))?;
         *tally.tables.entry(name.clone()).or_default() += taken;
@@ -181,8 +196,15 @@ async fn write(
             phase: Some(format!("loading {name}")),
         });
     }
-    tally.tables.entry(name).or_default();
-    Ok(())
+    Ok(tally)
+}
+
+fn insert(into: &Carried, rows: usize) -> String {
+    let columns = SQL.quoted_list("", into.columns.iter().map(String::as_str));
+    let row = format!("({})", vec!["?"; into.columns.len()].join(","));
+    let rows = vec![row.as_str(); rows].join(",");
+    let table = SQL.table(&into.table);
+    format!("insert into {table} ({columns}) values {rows}")
 }
 
 /// No row of the site is in live, so a unique value that is taken is taken by

@@ -10,7 +10,7 @@ use reprise_ports::Probe;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::restore::{READ, in_the_way};
+use super::restore::in_the_way;
 use super::shard::{LiveShard, Scratch};
 use super::verify::different;
 use crate::mariadb::session::Session;
@@ -104,7 +104,7 @@ impl LiveShard {
                 false => Err(fault),
             };
         }
-        live.run("beginning to read", READ).await?;
+        live.snapshot().await?;
         if in_the_way(&mut live, &known, site).await?.is_empty() {
             live.close().await;
             // A slice without any row is in whether it was restored or not.
@@ -113,8 +113,7 @@ impl LiveShard {
                 _ => Probe::NotYet,
             });
         }
-        let mut there = scratch.session().await?;
-        there.run("beginning to read", READ).await?;
+        let mut there = scratch.reading().await?;
         let different = different(&mut there, &mut live, &known, site).await?;
         there.close().await;
         live.close().await;

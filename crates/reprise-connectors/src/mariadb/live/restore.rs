@@ -14,7 +14,6 @@ use crate::rows::{Claim, Dialect, OnConflict, Options};
 
 /// The session of an attempt that was cut off ends soon, in seconds.
 const PATIENCE: u32 = 5;
-pub const READ: &str = "start transaction with consistent snapshot, read only";
 
 impl LiveShard {
     /// Puts the site's slice back into live, in one transaction.
@@ -33,8 +32,12 @@ impl LiveShard {
         let known = self.matched(scratch).await?;
         known.fits(&self.shard)?;
         let (mut live, slot) = self.session().await?;
-        begin(&mut live, site, &options).await?;
-        let ready = self.prepare(&mut live, scratch, &known, site, companions, context);
+        let ready = async {
+            let (mut there, ()) =
+                futures::try_join!(scratch.reading(), begin(&mut live, site, &options))?;
+            self.prepare(&mut there, &mut live, &known, site, companions, context)
+                .await
+        };
         // Once the commit is sent it is waited for: it is short, and cutting
         // it off would only hide what became of it.
         let mark = tokio::select! {
@@ -65,19 +68,18 @@ impl LiveShard {
     /// and the server rolls back.
     async fn prepare(
         &self,
+        there: &mut Session,
         live: &mut Session,
-        scratch: &Scratch,
         known: &Match,
         site: &SiteId,
         companions: &[SiteId],
         context: &dyn Context,
     ) -> Result<Mark, Fault> {
-        let mut there = scratch.session().await?;
-        there.run("beginning to read", READ).await?;
-        at_scratch(&mut there, known, site).await?;
-        not_in_the_way(live, known, site).await?;
-        let tally = load(&mut there, live, known, site, context).await?;
-        there.close().await;
+        futures::try_join!(
+            at_scratch(there, known, site),
+            not_in_the_way(live, known, site)
+        )?;
+        let tally = load(there, live, known, site, context).await?;
         phase(context, "checking foreign keys");
         let rows = known.at_live(site.as_str());
         integrity::hold_parents(live, &rows).await?;
@@ -129,18 +131,14 @@ async fn begin(live: &mut Session, site: &SiteId, options: &Options) -> Result<(
         Some("1") => "repeatable read",
         _ => "read committed",
     };
-    let settings = format!(
+    let start = format!(
         "set session foreign_key_checks = 0, unique_checks = 1, check_constraint_checks = 1,
            innodb_lock_wait_timeout = {}, max_statement_time = {};
          set session transaction isolation level {isolation}; start transaction",
         options.lock_timeout.as_secs().max(1),
         options.statement_timeout.as_secs_f64(),
     );
-    for statement in settings.split(';') {
-        live.run("beginning the transaction", statement.trim())
-            .await?;
-    }
-    Ok(())
+    live.run("beginning the transaction", start).await.map(drop)
 }
 
 /// The site's id means in the database what it means in the list.

@@ -166,6 +166,13 @@ impl Scratch {
         Session::open(&self.end, &self.options).await
     }
 
+    /// A session that sees one state of everything, and changes nothing.
+    pub(super) async fn reading(&self) -> Result<Session, Fault> {
+        let mut session = self.session().await?;
+        session.snapshot().await?;
+        Ok(session)
+    }
+
     /// Forgets what was read, so that the next attempt looks again.
     pub(super) async fn forget(&self) {
         *self.known.lock().await = None;

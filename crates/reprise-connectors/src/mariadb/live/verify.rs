@@ -6,7 +6,7 @@ use reprise_ports::Context;
 use serde_json::{Map, Value, json};
 
 use super::integrity;
-use super::restore::{READ, cancelled, options, phase};
+use super::restore::{cancelled, options, phase};
 use super::shard::{LiveShard, Match, Scratch};
 use super::value::{checksum_sql, classes};
 use crate::mariadb::session::Session;
@@ -37,10 +37,9 @@ impl LiveShard {
         phase(context, "comparing schemas");
         let known = self.matched(scratch).await?;
         known.fits(&self.shard)?;
-        let mut there = scratch.session().await?;
+        let mut there = scratch.reading().await?;
         let (mut live, _slot) = self.session().await?;
-        there.run("beginning to read", READ).await?;
-        live.run("beginning to read", READ).await?;
+        live.snapshot().await?;
         let (rows, volume) = same_rows(&mut there, &mut live, &known, site, context).await?;
         phase(context, "checking foreign keys");
         let keys = foreign_keys(&mut live, &known, site).await?;
