@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 
 use crate::postmaster::{Postmaster, pid};
-use crate::{Account, Error, Installation, spawn};
+use crate::{Account, Error, Installation, free_ports, spawn};
 
 /// How often a starting or stopping server is looked at.
 const POLL: Duration = Duration::from_millis(15);
@@ -332,9 +331,8 @@ fn sweep(temp: &Path) {
 }
 
 fn free_port() -> Result<u16, Error> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
+    free_ports(1)
+        .map(|ports| ports[0])
         .map_err(Error::io("find a free port on", "127.0.0.1"))
 }
 

@@ -1,13 +1,12 @@
 //! One SeaweedFS for all tests of this binary, on loopback, in a folder of its
 //! own. It ends with the last test that uses it, or with the process.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use reprise_pgserver::attached;
+use reprise_pgserver::{attached, free_ports};
 use rustix::process::Signal;
 
 pub const KEY: &str = "TESTKEY";
@@ -33,14 +32,6 @@ fn program() -> PathBuf {
         deps.display()
     );
     program
-}
-
-/// Free ports; all are held until the last is known, so that they differ.
-fn ports<const N: usize>() -> [u16; N] {
-    let held: Vec<TcpListener> = (0..N)
-        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
-        .collect();
-    std::array::from_fn(|at| held[at].local_addr().expect("bound").port())
 }
 
 /// The one that runs, or a new one.
@@ -76,7 +67,7 @@ fn start(volumes: &str, size: &str) -> Weed {
     );
     let config = folder.path().join("s3.json");
     std::fs::write(&config, identities).expect("written");
-    let p: [u16; 8] = ports();
+    let p = free_ports(8).expect("free ports");
     let mut command = Command::new(program());
     command
         .args([

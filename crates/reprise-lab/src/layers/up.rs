@@ -1,10 +1,10 @@
 //! Building the layers beside the PostgreSQL clusters, and starting them again.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::fs;
 use std::path::Path;
-use std::{fs, io};
 
+use reprise_pgserver::free_ports;
 use rustix::process::Signal;
 
 use super::diary::Diary;
@@ -23,17 +23,9 @@ pub fn ports(build: &Build) -> Result<BTreeMap<String, u16>, Error> {
     let names = ["directory", "wiki", "apps", "front"].map(str::to_owned);
     let media = media::PORTS.map(|port| format!("media-{port}"));
     let names: Vec<String> = names.into_iter().chain(media).collect();
-    // All are held until the last is known, so that they differ.
-    let held = names
-        .iter()
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-    let held: io::Result<Vec<TcpListener>> = held.collect();
-    let bound = held.and_then(|held| {
-        let ports = held.iter().map(|it| Ok(it.local_addr()?.port()));
-        ports.collect::<io::Result<Vec<u16>>>()
-    });
-    let bound = bound.map_err(Error::io("find a port on", Path::new("127.0.0.1")))?;
-    Ok(names.into_iter().zip(bound).collect())
+    let free = free_ports(names.len());
+    let free = free.map_err(Error::io("find a port on", Path::new("127.0.0.1")))?;
+    Ok(names.into_iter().zip(free).collect())
 }
 
 /// Fills every layer from what the rows say, and takes its backup. Returns

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use reprise_pgserver::free_ports;
 use tempfile::TempDir;
 
 pub const PASSWORD: &str = "open sesame";
@@ -58,9 +59,7 @@ impl Server {
         .unwrap();
         // Another process can take a free port before slapd does.
         for _ in 0..5 {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = free.local_addr().unwrap().port();
-            drop(free);
+            let port = free_ports(1).unwrap()[0];
             if let Some(child) = listen(&folder, port) {
                 return Self {
                     folder,

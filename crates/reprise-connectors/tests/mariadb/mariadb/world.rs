@@ -88,8 +88,7 @@ pub fn open_folder() -> TempDir {
 }
 
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    reprise_pgserver::free_ports(1).unwrap()[0]
 }
 
 impl Server {
