@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use reprise_lab::manifest::Manifest;
 use reprise_model::FaultKind;
 
 use super::run::{DELETED, Run, failed, hasty, said, why};
@@ -20,6 +22,7 @@ fn live_stores_without_room_hold_up_their_own_sites_only() {
     estate.accident(DELETED);
     let disks = [
         ("clusters/s01", 48),
+        ("servers/directory", 8),
         ("servers/wiki", 48),
         ("servers/media", 400),
         ("servers/config", 8),
@@ -30,6 +33,7 @@ fn live_stores_without_room_hold_up_their_own_sites_only() {
     one_shard(&estate);
     let (nowhere, room) = ("No space left on device", "make room");
     for (folder, name, told) in [
+        ("servers/directory", "directory", ("code 80", "a full disk")),
         // A table is, or the folder of temporary ones (1114, 1021); what a site
         // had there may fit into the pages that it left.
         ("servers/wiki", "wiki", (" full", room)),
@@ -76,6 +80,9 @@ fn one_kind(estate: &Estate, folder: &str, name: &'static str, (words, hint): (&
         hasty(text).replace("attempts: 4", "attempts: 1")
     });
     estate.fill(folder, NOTHING);
+    if name == "directory" {
+        without_free_pages(estate);
+    }
     let told = run.ends(7, &estate.path("lab/env"));
     let tasks = failed(&told);
     assert!(!tasks.is_empty(), "{told}");
@@ -159,6 +166,32 @@ fn journal_without_room(estate: &Estate) {
     fs::copy(estate.seen(&state), &copy).expect("the journal is there");
     let entries = journal::entries(&copy);
     journal::assert_no_finished_task_ran_again(&entries, "a journal without room");
+}
+
+/// What was deleted has left pages free in the directory's file: entries of
+/// nobody's take them.
+fn without_free_pages(estate: &Estate) {
+    let manifest = Manifest::load(&estate.layout()).expect("the lab is there");
+    let port = manifest.port("directory").expect("it has a directory");
+    for size in [64_000, 8_000, 500] {
+        let entries: String = (0..400)
+            .map(|number| {
+                let text = "x".repeat(size);
+                format!("dn: cn=ballast-{size}-{number},dc=lab\nobjectClass: device\ndescription: {text}\n\n")
+            })
+            .collect();
+        let file = estate.path("ballast.ldif");
+        fs::write(&file, entries).expect("written");
+        let mut add = Command::new("ldapadd");
+        add.args(["-x", "-D", "cn=admin,dc=lab", "-H"])
+            .arg(format!("ldap://127.0.0.1:{port}"))
+            .arg("-y")
+            .arg(estate.layout().secret())
+            .arg("-f")
+            .arg(&file);
+        let added = add.output().expect("ldapadd runs");
+        assert!(!added.status.success(), "there is room left");
+    }
 }
 
 fn until_gone(pid: &str) {
