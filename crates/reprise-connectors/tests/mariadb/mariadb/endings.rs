@@ -46,20 +46,25 @@ async fn within(polls: u64, mut attempt: Attempt<'_>) -> Option<Result<Outcome, 
     .await
 }
 
-/// How many polls a restore takes that nothing disturbs.
+/// How many polls a restore takes that nothing disturbs, at the least: the first
+/// also reads the catalogs, and two ends that answer at once are one poll.
 async fn undisturbed(world: &mut World, target: Timestamp) -> u64 {
     let restore = call(Action::Restore, target, Some("1"));
-    let mut attempt = world.connector.perform(&restore, &world.recorder);
-    let mut polls = 0;
-    let done = poll_fn(|context| {
-        polls += 1;
-        attempt.as_mut().poll(context)
-    })
-    .await;
-    drop(attempt);
-    assert_eq!(done.unwrap().volume.rows, 3004);
-    run(&mut world.live, DELETE).await;
-    polls
+    let mut least = u64::MAX;
+    for _ in 0..3 {
+        let mut attempt = world.connector.perform(&restore, &world.recorder);
+        let mut polls = 0;
+        let done = poll_fn(|context| {
+            polls += 1;
+            attempt.as_mut().poll(context)
+        })
+        .await;
+        drop(attempt);
+        assert_eq!(done.unwrap().volume.rows, 3004);
+        run(&mut world.live, DELETE).await;
+        least = least.min(polls);
+    }
+    least
 }
 
 /// What a coordinator does next: it asks what became of a mark, and starts
