@@ -93,6 +93,11 @@ impl Recovery {
             .filter(|marker| marker.backup == source.backup.id);
         let ready = ready.and_then(|marker| marker.ready(target).cloned());
         let ours = Arc::clone(&folder);
+        // A new build begins its log anew, a server that is started again goes on with it.
+        let said_before = match &ready {
+            Some(_) => std::fs::metadata(ours.log()).map_or(0, |log| log.len()),
+            None => 0,
+        };
         let scratch = match ready {
             Some(ready) => self.reopen(shard, folder, ready, context.cancelled()).await,
             None => {
@@ -108,7 +113,8 @@ impl Recovery {
         };
         let scratch = scratch.map_err(|fault| {
             let log = std::fs::read(ours.log()).unwrap_or_default();
-            ours.explain(fault, &String::from_utf8_lossy(&log))
+            let said = log.get(said_before as usize..).unwrap_or_default();
+            ours.explain(fault, &String::from_utf8_lossy(said))
         })?;
         Ok(slot.insert(scratch).ready.outcome.clone())
     }
