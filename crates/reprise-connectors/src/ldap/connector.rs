@@ -99,13 +99,11 @@ impl LdapConnector {
     }
 
     pub(super) fn live(&self, shard: &LdapShard) -> Result<Live, Fault> {
-        let url = shard.live.as_ref().ok_or_else(|| {
-            Fault::refused(format!(
-                "{}/{} has no live end here",
-                self.config.store, shard.id
-            ))
-        })?;
-        Live::read(url)
+        let end = format!("{}/{}", self.config.store, shard.id);
+        match &shard.live {
+            Some(url) => Live::read(url, &format!("{end} live")),
+            None => Err(Fault::refused(format!("{end} has no live end here"))),
+        }
     }
 
     pub(super) fn names(&self, site: &CallSite) -> Result<Names, Fault> {

@@ -24,25 +24,29 @@ pub const ALREADY_EXISTS: u32 = 68;
 
 /// Where the live end is and who asks. Nothing but host and port is shown.
 pub struct Live {
+    /// Which one, for messages: `directory/main live (ldap://host:port)`.
+    place: String,
     /// `ldap://host:port`
-    pub place: String,
+    address: String,
     bind: String,
     password: SecretString,
 }
 
 impl Live {
     /// Reads `ldap://HOST:PORT/?bind=DN&password=...`.
-    pub fn read(url: &SecretString) -> Result<Self, Fault> {
+    pub fn read(url: &SecretString, end: &str) -> Result<Self, Fault> {
         // The parser's own message could quote the URL.
-        let bad = |why: &str| Fault::permanent(format!("the live URL is malformed: {why}"));
+        let bad = |why: &str| Fault::permanent(format!("{end}: the URL is malformed: {why}"));
         let url = reqwest::Url::parse(url.expose_secret()).map_err(|_| bad("it is no URL"))?;
         if !matches!(url.scheme(), "ldap" | "ldaps") {
             return Err(bad("it begins with neither ldap:// nor ldaps://"));
         }
         let host = url.host_str().ok_or_else(|| bad("it names no host"))?;
         let usual = if url.scheme() == "ldaps" { 636 } else { 389 };
+        let address = format!("{}://{host}:{}", url.scheme(), url.port().unwrap_or(usual));
         let mut live = Self {
-            place: format!("{}://{host}:{}", url.scheme(), url.port().unwrap_or(usual)),
+            place: format!("{end} ({address})"),
+            address,
             bind: String::new(),
             password: String::new().into(),
         };
@@ -62,7 +66,7 @@ impl Live {
 
     pub async fn session(&self) -> Result<Session, Fault> {
         let settings = LdapConnSettings::new().set_conn_timeout(CONNECT);
-        let opened = LdapConnAsync::with_settings(settings, &self.place).await;
+        let opened = LdapConnAsync::with_settings(settings, &self.address).await;
         let (connection, mut ldap) = opened.map_err(|error| self.lost("connect", &error))?;
         let driver = tokio::spawn(async move {
             // What went wrong is told to whoever waits for an answer.
