@@ -14,7 +14,7 @@ use super::copy;
 use super::manifest::Entry;
 use super::names::at;
 use super::options::Options;
-use super::tree::{Node, What, cannot};
+use super::tree::{Node, What, cannot, durable};
 use super::watch::{Watch, each};
 use super::work::{Differences, blocked, sample};
 use crate::shared::found::Found;
@@ -69,8 +69,9 @@ pub fn apply(
         fs::set_permissions(&place, mode)
             .map_err(|error| cannot("give its mode to", &place, &error))?;
     }
-    if !todo.is_empty() || removed > 0 {
-        durable(root)?;
+    // Also what an attempt brought back that was cut off before it came here.
+    if let Some(above) = root.ancestors().skip(1).find(|above| above.is_dir()) {
+        durable(above)?;
     }
     Ok(todo.len() as u64 + removed + found.unfinished.len() as u64)
 }
@@ -117,13 +118,6 @@ fn remove(created: &[&Path], root: &Path) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-fn durable(root: &Path) -> Result<(), Fault> {
-    let above = root.parent().unwrap_or(root);
-    fs::File::open(above)
-        .and_then(|folder| rustix::fs::syncfs(&folder).map_err(Into::into))
-        .map_err(|error| cannot("make durable", above, &error))
 }
 
 /// Whether a restore would change something, or refuse.

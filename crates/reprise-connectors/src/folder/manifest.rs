@@ -72,19 +72,22 @@ pub fn read(of: &Of, scratch: &Path) -> Option<Vec<Entry>> {
 }
 
 /// Reads the site's folder in the copy, all of it, and writes down what it is.
-/// Folders come before what is in them.
+/// Folders come before what is in them. `stands` is the folder of the whole
+/// copy, where that is one: a copy that is gone is no site without files.
 pub fn make(
     of: &Of,
     copy: &Path,
     scratch: &Path,
-    times_tell: bool,
+    stands: Option<&Path>,
     threads: usize,
     watch: &Watch,
 ) -> Result<Vec<Entry>, Fault> {
-    // What a restore left behind in live may have been copied: it is nobody's.
-    let tree = tree::read(copy, watch, &mut Vec::new())?;
-    if times_tell {
+    let tree = tree::read_copy(copy, watch)?;
+    if let Some(stands) = stands {
         not_after(of, &tree)?;
+        if tree.is_empty() {
+            not_gone_after(of, copy, stands)?;
+        }
     }
     let nodes: Vec<(PathBuf, Node)> = tree.into_iter().collect();
     let entries = each(&nodes, threads, watch, |(path, node)| {
@@ -98,6 +101,9 @@ pub fn make(
             sha256,
         })
     })?;
+    if let Some(stands) = stands {
+        there(stands)?;
+    }
     let file = of.file(scratch);
     let all: Vec<Line> = entries
         .iter()
@@ -111,26 +117,63 @@ pub fn make(
     Ok(entries)
 }
 
-/// A copy that began before T and ran past it may hold what was written after.
-/// A time that lies even after the copying itself was set by somebody.
+/// A copy that began before T and ran past it may hold what was written after,
+/// and lack what was deleted: a folder's time is that of the last name in it
+/// that came or went. A time that lies even after the copying itself was set by
+/// somebody.
 fn not_after(of: &Of, tree: &tree::Tree) -> Result<(), Fault> {
     let later = |node: &Node| after(node.modified, of.target) && node.modified <= node.changed;
-    let mut files = tree
-        .iter()
-        .filter(|(_, node)| node.what != What::Folder && later(node));
-    let Some((first, _)) = files.next() else {
+    let mut found = tree.iter().filter(|(_, node)| later(node));
+    let Some((first, _)) = found.next() else {
         return Ok(());
     };
-    Err(Fault::refused(format!(
-        "{}: copy `{}` was being made at {}: {} files of `{}` were modified after that, such as `{}`",
-        of.place,
-        of.copy,
-        of.target,
-        1 + files.count(),
+    let what = format!(
+        "{} things in `{}` were changed after that, such as `{}`",
+        1 + found.count(),
         of.folder,
         text(first)
+    );
+    Err(ran_past(of, &what))
+}
+
+/// Of a site that the copy does not have, the folder above tells whether
+/// something went from it after T.
+fn not_gone_after(of: &Of, copy: &Path, stands: &Path) -> Result<(), Fault> {
+    let above = copy.ancestors().skip(1);
+    for above in above.take_while(|above| above.starts_with(stands)) {
+        let Some(node) = tree::look(above)? else {
+            continue;
+        };
+        if after(node.modified, of.target) && node.modified <= node.changed {
+            let folder = text(above.strip_prefix(stands).unwrap_or(above));
+            let what = format!(
+                "it does not have `{}`, and something in `{folder}/` came or went after that",
+                of.folder
+            );
+            return Err(ran_past(of, &what));
+        }
+        return Ok(());
+    }
+    there(stands)
+}
+
+fn ran_past(of: &Of, what: &str) -> Fault {
+    Fault::refused(format!(
+        "{}: copy `{}` was being made at {}: {what}",
+        of.place, of.copy, of.target
     ))
-    .hint("take a T before it began, so that the copy before it is used"))
+    .hint("take a T before it began, so that the copy before it is used")
+}
+
+fn there(stands: &Path) -> Result<(), Fault> {
+    match tree::look(stands)? {
+        Some(_) => Ok(()),
+        None => Err(Fault::refused(format!(
+            "the copy {} is not there any more",
+            stands.display()
+        ))
+        .hint("bring it back, or mount the disk that it is on, then `reprise retry`")),
+    }
 }
 
 /// Whether a time of a file is after one of ours, which is coarser.

@@ -66,7 +66,7 @@ impl Slice<'_> {
                 cancelled,
             )
             .await?;
-        let (scratch, times_tell) = (self.scratch.clone(), self.past.times_tell());
+        let (scratch, stands) = (self.scratch.clone(), self.past.stands(&self.chosen));
         let (threads, from) = (self.options.concurrent, copy.clone());
         let entries = blocking(
             self.context,
@@ -74,7 +74,7 @@ impl Slice<'_> {
             &self.alone,
             move |watch| match manifest::read(&of, &scratch) {
                 Some(entries) => Ok(entries),
-                None => manifest::make(&of, &from, &scratch, times_tell, threads, watch),
+                None => manifest::make(&of, &from, &scratch, stands.as_deref(), threads, watch),
             },
         );
         Ok(Then {

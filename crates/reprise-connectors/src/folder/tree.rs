@@ -44,20 +44,39 @@ pub struct Node {
 /// By path, folders before what is in them. The folder itself has the empty path.
 pub type Tree = BTreeMap<PathBuf, Node>;
 
-/// Nothing where the folder is not there. `leftovers` gets what a restore that
-/// was cut off left behind.
+/// A folder of live. Nothing where it is not there; `leftovers` gets what a
+/// restore that was cut off left behind.
 pub fn read(root: &Path, watch: &Watch, leftovers: &mut Vec<PathBuf>) -> Result<Tree, Fault> {
+    walk(root, watch, leftovers, |_| true)
+}
+
+/// A folder of a copy, of which nothing may go away while it is read. What a
+/// restore left behind in live may have been copied: it is nobody's.
+pub fn read_copy(root: &Path, watch: &Watch) -> Result<Tree, Fault> {
+    walk(root, watch, &mut Vec::new(), |path| {
+        path.as_os_str().is_empty()
+    })
+}
+
+/// `may_be_gone` says of which paths it does not matter.
+fn walk(
+    root: &Path,
+    watch: &Watch,
+    leftovers: &mut Vec<PathBuf>,
+    may_be_gone: impl Fn(&Path) -> bool,
+) -> Result<Tree, Fault> {
     let mut tree = Tree::new();
     let mut todo = vec![PathBuf::new()];
     while let Some(path) = todo.pop() {
         watch.go_on()?;
         let place = at(root, &path);
-        let told = match fs::symlink_metadata(&place) {
-            // Gone since its folder was read.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            told => told.map_err(|error| cannot("look at", &place, &error))?,
+        let Some(node) = look(&place)? else {
+            // Since its folder was read.
+            if may_be_gone(&path) {
+                continue;
+            }
+            return Err(Fault::temporary(format!("{} went away", place.display())));
         };
-        let node = node(&place, &told)?;
         let folder = node.what == What::Folder;
         tree.insert(path.clone(), node);
         if !folder {
@@ -75,6 +94,17 @@ pub fn read(root: &Path, watch: &Watch, leftovers: &mut Vec<PathBuf>) -> Result<
         }
     }
     Ok(tree)
+}
+
+/// What stands at a place; `None` where nothing does.
+pub fn look(place: &Path) -> Result<Option<Node>, Fault> {
+    match fs::symlink_metadata(place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        told => {
+            let told = told.map_err(|error| cannot("look at", place, &error))?;
+            node(place, &told).map(Some)
+        }
+    }
 }
 
 fn node(place: &Path, told: &Metadata) -> Result<Node, Fault> {
@@ -124,6 +154,13 @@ pub fn digest(
     watch.files.fetch_add(1, Ordering::Relaxed);
     let bytes = digest.finalize();
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// All that was written to the file system of a folder is on its disk.
+pub fn durable(folder: &Path) -> Result<(), Fault> {
+    fs::File::open(folder)
+        .and_then(|folder| rustix::fs::syncfs(&folder).map_err(Into::into))
+        .map_err(|error| cannot("make durable", folder, &error))
 }
 
 /// What the system said about a place. That a disk is full, or only to be

@@ -55,13 +55,68 @@ async fn a_copy_that_ran_past_t_is_refused_by_file_and_a_future_time_is_not() {
     assert!(
         fault
             .message
-            .contains("1 files of `sites/a` were modified after that, such as `x`"),
+            .contains("1 things in `sites/a` were changed after that, such as `x`"),
         "{fault}"
     );
     world
         .perform(Action::Verify, "b", target, json!({}))
         .await
         .expect("a clock of somebody's was wrong");
+}
+
+/// It begins before T and gets to the site after the accident.
+#[tokio::test]
+async fn a_copy_that_met_the_accident_is_no_site_without_files() {
+    let world = World::dated();
+    for site in ["a", "b", "c"] {
+        world.write(&format!("{site}/x"), "x");
+        world.write(&format!("{site}/deep/y"), "y");
+    }
+    moment(&world);
+    let begun = now();
+    let target = moment(&world);
+    world.wipe("a");
+    fs::remove_file(world.live("b/deep/y")).expect("gone");
+    world.copy_begun(begun);
+    for (site, told) in [
+        ("a", "does not have `sites/a`, and something in `sites/`"),
+        (
+            "b",
+            "1 things in `sites/b` were changed after that, such as `deep`",
+        ),
+    ] {
+        let fault = world
+            .perform(Action::Restore, site, target, json!({}))
+            .await;
+        let fault = fault.expect_err("of after T");
+        assert_eq!(fault.kind, FaultKind::Refused);
+        assert!(fault.message.contains(told), "{fault}");
+    }
+    let restore = world.perform(Action::Restore, "c", target, json!({}));
+    restore.await.expect("nothing of it was deleted");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_gone_is_no_site_without_files() {
+    let world = World::dated();
+    world.write("a/x", "x");
+    moment(&world);
+    world.copy();
+    let target = moment(&world);
+    let recover = world.perform(Action::Recover, "a", target, json!({}));
+    recover.await.expect("a copy of then");
+    let copies = world.temp.path().join("copies");
+    fs::rename(&copies, world.temp.path().join("aside")).expect("not mounted");
+    let all = json!({ "on_conflict": "replace", "created_after": "remove" });
+    let restore = world.perform(Action::Restore, "a", target, all.clone());
+    let fault = restore.await.expect_err("nothing to read");
+    assert!(fault.message.contains("not there any more"), "{fault}");
+    assert_eq!(world.read("a/x").as_deref(), Some("x"));
+    fs::rename(world.temp.path().join("aside"), &copies).expect("mounted again");
+    world.wipe("a");
+    let restore = world.perform(Action::Restore, "a", target, all);
+    restore.await.expect("it is there again");
+    assert_eq!(world.read("a/x").as_deref(), Some("x"));
 }
 
 #[tokio::test]

@@ -112,6 +112,23 @@ async fn a_snapshot_that_ran_past_t_is_refused_and_hosts_are_told_apart() {
     assert_eq!(fault.kind, FaultKind::Refused, "{fault}");
     assert!(fault.message.contains("was being made at"), "{fault}");
 
+    // The same, and it got to the site after the accident.
+    world.wipe("a");
+    world.write("b/x", "then");
+    let began = jiff::Timestamp::from_microsecond(target.as_micros() - 3_000_000).expect("a time");
+    let began = began.to_zoned(jiff::tz::TimeZone::system());
+    let began = began.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    restic(
+        &world,
+        &["backup", "--time", &began, &live.display().to_string()],
+    );
+    // Chosen once; another connector chooses anew.
+    let world = world.again(past);
+    let fault = world.perform(Action::Restore, "a", target, json!({})).await;
+    let fault = fault.expect_err("it was deleted after T");
+    assert_eq!(fault.kind, FaultKind::Refused, "{fault}");
+    assert!(fault.message.contains("came or went after"), "{fault}");
+
     backup(&world, "other-host");
     moment(&world);
     let fault = world.perform(Action::Recover, "a", now(), json!({})).await;

@@ -39,29 +39,31 @@ impl Context for Quiet {
 
 impl World {
     pub fn new(past: impl FnOnce(&Path) -> Past) -> Self {
+        Self::of("sites/{{ site.id }}", past)
+    }
+
+    fn of(folder: &str, past: impl FnOnce(&Path) -> Past) -> Self {
         let temp = tempfile::tempdir().expect("a folder");
         for folder in ["live", "copies"] {
             fs::create_dir(temp.path().join(folder)).expect("a folder");
         }
-        let connector = FolderConnector::new(FolderConfig {
-            store: "files".into(),
-            shards: vec![FolderShard {
-                id: "main".into(),
-                live: Some(temp.path().join("live")),
-                past: past(temp.path()),
-                scratch: None,
-            }],
-            folder: Some("sites/{{ site.id }}".to_owned()),
-            render: Arc::new(|text: &str, site: &CallSite| {
-                Ok(text.replace("{{ site.id }}", site.id.as_str()))
-            }),
-            scratch_root: temp.path().join("scratch"),
-        });
+        let connector = connector(temp.path(), folder, past(temp.path()));
         Self { temp, connector }
     }
 
+    /// The same folders, by a connector that has not looked at them yet.
+    pub fn again(self, past: impl FnOnce(&Path) -> Past) -> Self {
+        let past = past(self.temp.path());
+        let connector = connector(self.temp.path(), "sites/{{ site.id }}", past);
+        Self { connector, ..self }
+    }
+
     pub fn dated() -> Self {
-        Self::new(|temp| Past::Folders(temp.join("copies")))
+        Self::dated_in("sites/{{ site.id }}")
+    }
+
+    pub fn dated_in(folder: &str) -> Self {
+        Self::of(folder, |temp| Past::Folders(temp.join("copies")))
     }
 
     pub fn live(&self, path: &str) -> PathBuf {
@@ -95,6 +97,12 @@ impl World {
     /// A dated copy, by a tool that everybody has.
     pub fn copy(&self) -> Timestamp {
         let begun = now();
+        self.copy_begun(begun);
+        begun
+    }
+
+    /// One that says that it began at another time.
+    pub fn copy_begun(&self, begun: Timestamp) {
         let to = self.temp.path().join("copies").join(begun.to_string());
         let status = Command::new("cp")
             .arg("-a")
@@ -102,7 +110,6 @@ impl World {
             .arg(to)
             .status();
         assert!(status.expect("cp runs").success());
-        begun
     }
 
     pub fn call(&self, action: Action, site: &str, target: Timestamp, with: Value) -> Call {
@@ -158,6 +165,23 @@ impl World {
         assert!(told.status.success(), "{told:?}");
         String::from_utf8_lossy(&told.stdout).into_owned()
     }
+}
+
+fn connector(temp: &Path, folder: &str, past: Past) -> FolderConnector {
+    FolderConnector::new(FolderConfig {
+        store: "files".into(),
+        shards: vec![FolderShard {
+            id: "main".into(),
+            live: Some(temp.join("live")),
+            past,
+            scratch: None,
+        }],
+        folder: Some(folder.to_owned()),
+        render: Arc::new(|text: &str, site: &CallSite| {
+            Ok(text.replace("{{ site.id }}", site.id.as_str()))
+        }),
+        scratch_root: temp.join("scratch"),
+    })
 }
 
 pub fn now() -> Timestamp {

@@ -121,10 +121,13 @@ impl Past {
         }
     }
 
-    /// Whether the times of the files in the copy tell what was written after T.
-    /// Of a snapshot, the repository has told it.
-    pub fn times_tell(&self) -> bool {
-        matches!(self, Self::Folders(_))
+    /// The folder that the copy is, where it is one: then its times tell what
+    /// was written after T. Of a snapshot, the repository has told it.
+    pub fn stands(&self, chosen: &Chosen) -> Option<PathBuf> {
+        match self {
+            Self::Folders(path) => Some(path.join(&chosen.id)),
+            Self::Restic { .. } => None,
+        }
     }
 }
 

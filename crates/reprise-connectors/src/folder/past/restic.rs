@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Chosen, newest};
 use crate::folder::config::Past;
-use crate::folder::names::{self, text};
-use crate::folder::tree::cannot;
+use crate::folder::names::{self, at, text};
+use crate::folder::tree::{cannot, durable};
 use crate::shared::lines;
 
-/// Would contradict what we say on the command line.
-const NOT_PASSED_ON: [&str; 4] = [
+/// Would contradict what we say. A host in the environment would hide the
+/// snapshots of others (since restic 0.17).
+const NOT_PASSED_ON: [&str; 5] = [
+    "RESTIC_HOST",
     "RESTIC_REPOSITORY_FILE",
     "RESTIC_PASSWORD_COMMAND",
     "RESTIC_PASSWORD",
@@ -169,34 +171,83 @@ impl<'a> Restic<'a> {
             .filter(|node| node.ctime.is_some_and(|changed| changed.after(target)))
             .collect();
         if let Some(first) = later.first() {
-            return Err(Fault::refused(format!(
-                "{}: snapshot `{}` was being made at {target}: {} things were changed after that, such as {}",
-                self.past.place(),
-                chosen.id,
+            let what = format!(
+                "{} things were changed after that, such as {}",
                 later.len(),
                 first.path.display()
-            ))
-            .hint("take a T before it began, so that the snapshot before it is used"));
+            );
+            return Err(self.ran_past(chosen, target, &what));
         }
         if listed.is_empty() {
+            self.not_gone_after(chosen, folder, target, cancelled)
+                .await?;
             return Ok(ready);
         }
         // Of its own: a restic that is being killed may still write to another.
         let draft = names::temporary(&ready);
-        std::fs::create_dir_all(&draft).map_err(|error| cannot("make", &draft, &error))?;
+        let brought = self.bring(chosen, &tree, &draft, &ready, cancelled).await;
+        let cleared = clear(&draft);
+        brought.and(cleared).map(|()| ready)
+    }
+
+    /// By way of `draft`: `ready` is whole and on disk as soon as it is there.
+    async fn bring(
+        &self,
+        chosen: &Chosen,
+        tree: &Path,
+        draft: &Path,
+        ready: &Path,
+        cancelled: &CancellationToken,
+    ) -> Result<(), Fault> {
+        std::fs::create_dir_all(draft).map_err(|error| cannot("make", draft, &error))?;
         let more = [
             OsString::from("--target"),
-            draft.clone().into_os_string(),
+            draft.as_os_str().to_owned(),
             OsString::from("--include"),
-            literally(&tree),
+            literally(tree),
         ];
         self.run(&["-q", "restore", &chosen.id], &more, cancelled)
             .await?;
-        let below = tree.strip_prefix("/").unwrap_or(&tree);
-        std::fs::rename(draft.join(below), &ready)
-            .map_err(|error| cannot("rename", &draft, &error))?;
-        clear(&draft)?;
-        Ok(ready)
+        durable(draft)?;
+        let below = tree.strip_prefix("/").unwrap_or(tree);
+        std::fs::rename(draft.join(below), ready).map_err(|error| cannot("rename", draft, &error))
+    }
+
+    /// Of a site that the snapshot does not have, the folder above tells
+    /// whether something went from it after T.
+    async fn not_gone_after(
+        &self,
+        chosen: &Chosen,
+        folder: &Path,
+        target: Timestamp,
+        cancelled: &CancellationToken,
+    ) -> Result<(), Fault> {
+        for above in folder.ancestors().skip(1) {
+            let above = at(self.tree, above);
+            let listed = self.list(chosen, &above, &[], cancelled).await?;
+            let Some(node) = listed.iter().find(|node| node.path == above) else {
+                continue;
+            };
+            if node.ctime.is_some_and(|changed| changed.after(target)) {
+                let what = format!(
+                    "it does not have `{}`, and something in {} came or went after that",
+                    text(folder),
+                    above.display()
+                );
+                return Err(self.ran_past(chosen, target, &what));
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    fn ran_past(&self, chosen: &Chosen, target: Timestamp, what: &str) -> Fault {
+        Fault::refused(format!(
+            "{}: snapshot `{}` was being made at {target}: {what}",
+            self.past.place(),
+            chosen.id
+        ))
+        .hint("take a T before it began, so that the snapshot before it is used")
     }
 
     /// The nodes of a snapshot at and below a folder; none where it is not there.
@@ -235,8 +286,8 @@ impl<'a> Restic<'a> {
         command
             // A repository may be on a medium that is only read.
             .arg("--no-lock")
-            .arg("-r")
-            .arg(self.repository)
+            // Its address can hold a password, which a command line shows to all.
+            .env("RESTIC_REPOSITORY", self.repository)
             .arg("--password-file")
             .arg(self.password_file)
             .args(words)
