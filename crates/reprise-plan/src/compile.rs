@@ -8,6 +8,7 @@ use crate::handover;
 use crate::input::CompileInput;
 use crate::learn::{self, Sources};
 use crate::lint::{Warning, lint, lint_plan};
+use crate::own;
 use crate::placement::Placement;
 use crate::select::{Chosen, Roster};
 use crate::steps::{self, StepGraph};
@@ -36,6 +37,7 @@ pub fn compile(input: CompileInput<'_>) -> Result<Compiled, PlanErrors> {
     let waves = wave::sizes(&runbook.waves, chosen.len());
     let sites = wave::canary_first(chosen, &waves);
     let placement = Placement::of(input.estate, runbook, &sites)?;
+    own::each_its_own(placement.stores(), &roster, &sites)?;
     let wiring = Wiring {
         runbook,
         graph: &graph,

@@ -51,6 +51,17 @@ pub enum PlanError {
     },
     #[error("store {store} has {shards} shards and no `placement` that tells them apart")]
     NoPlacement { store: StoreId, shards: usize },
+    #[error(
+        "store {store}: `{path}` of site {site} is not its own, `{inner}` of site {other} lies within; \
+         let the template name the site, as in `{{{{ site.id }}}}`"
+    )]
+    NotApart {
+        store: StoreId,
+        site: SiteId,
+        path: String,
+        other: SiteId,
+        inner: String,
+    },
     #[error("cannot tell whether step {step} is wanted for {subject}{}: {reason}", more(.others))]
     Condition {
         step: StepName,
@@ -115,6 +126,7 @@ impl PlanError {
             Self::UnknownShard { .. } => "unknown-shard",
             Self::Placement { .. } => "placement-failed",
             Self::NoPlacement { .. } => "no-placement",
+            Self::NotApart { .. } => "not-apart",
             Self::Condition { .. } => "condition-failed",
             Self::StepTwice { .. } => "step-twice",
             Self::UnknownNeed { .. } => "unknown-need",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::Layer;
+use reprise_model::{Layer, Objects, Tenancy};
 
 use crate::fixture::{compiled, estate, four_sites, ids, input, runbook, sites, store};
 use crate::{Place, PlanErrors, SelectedId, Selection, compile};
@@ -129,6 +129,38 @@ fn sites_that_no_shard_holds() {
     estate.stores[1] = store("issues", Layer::Product, None, &["s01", "s02"]);
     let errors = compile(input(&estate, &restore, four_sites(), Selection::All));
     insta::assert_snapshot!(shown(errors.expect_err("a mistake")), @"[no-placement] store issues has 2 shards and no `placement` that tells them apart");
+}
+
+#[test]
+fn paths_that_are_no_sites_own() {
+    let restore = runbook(&["x site restore media"]);
+    let check = |prefix: &str, selected: &str| {
+        let mut estate = estate();
+        estate.stores[2] = store("media", Layer::Media, None, &["m1"]);
+        let prefix = prefix.to_owned();
+        estate.stores[2].tenant = Some(Tenancy::Objects(Objects { prefix }));
+        let rows = sites(&[
+            "a customer=x/b",
+            "b customer=x",
+            "c customer=y",
+            "d customer=y",
+        ]);
+        let selection = Selection::Ids(vec![SelectedId {
+            id: selected.into(),
+            place: None,
+        }]);
+        match compile(input(&estate, &restore, rows, selection)) {
+            Ok(_) => String::new(),
+            Err(errors) => shown(errors),
+        }
+    };
+    assert_eq!(check("s/{{ site.id }}/", "a"), "");
+    insta::assert_snapshot!(check("media/", "d"), @"[not-apart] store media: `media/` of site a is not its own, `media/` of site d lies within; let the template name the site, as in `{{ site.id }}`");
+    insta::assert_snapshot!(check("{{ site.customer }}/", "a"), @"[not-apart] store media: `x/` of site b is not its own, `x/b/` of site a lies within; let the template name the site, as in `{{ site.id }}`");
+    insta::assert_snapshot!(check("{{ site.customer }}/", "d"), @"[not-apart] store media: `y/` of site c is not its own, `y/` of site d lies within; let the template name the site, as in `{{ site.id }}`");
+    assert_eq!(check("{{ site.customer }}/{{ site.id }}/", "c"), "");
+    // `x/b/a/` and `x/b/`.
+    insta::assert_snapshot!(check("{{ site.customer }}/{{ site.id }}/", "b"), @"[not-apart] store media: `x/b/` of site b is not its own, `x/b/a/` of site a lies within; let the template name the site, as in `{{ site.id }}`");
 }
 
 #[test]
