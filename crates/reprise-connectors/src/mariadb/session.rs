@@ -191,7 +191,7 @@ fn refusal(end: &str, doing: &str, number: u16, message: &str) -> Fault {
 fn quotes_values(number: u16) -> bool {
     matches!(
         number,
-        1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1586 | 1690 | 4025
+        1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1526 | 1586 | 1690 | 4025
     )
 }
 
@@ -204,7 +204,9 @@ fn kind(number: u16) -> FaultKind {
         // Lock time-out, deadlock, the statement was killed or ran too long.
         1205 | 1213 | 1317 | 1927 | 1969 => FaultKind::Temporary,
         // A slice's row that live does not take.
-        1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1451 | 1452 | 4025 => FaultKind::Refused,
+        1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1451 | 1452 | 1526 | 4025 => {
+            FaultKind::Refused
+        }
         _ => FaultKind::Permanent,
     }
 }

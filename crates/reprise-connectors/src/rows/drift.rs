@@ -92,7 +92,12 @@ fn carried(
 ) -> Carried {
     let mut columns = Vec::new();
     let mut binary = then.major == now.major;
-    for column in old.columns.iter().filter(|column| !column.generated) {
+    // What live computes again. What it does not any more is data like any other.
+    let computed = |column: &&Column| {
+        let counterpart = new.column(&column.name);
+        column.generated && counterpart.is_none_or(|now| now.generated)
+    };
+    for column in old.columns.iter().filter(|column| !computed(column)) {
         match new.column(&column.name) {
             Some(counterpart) => {
                 drifts.extend(change(now.dialect, &old.name, column, counterpart));

@@ -131,11 +131,12 @@ async fn begin(live: &mut Session, site: &SiteId, options: &Options) -> Result<(
         Some("1") => "repeatable read",
         _ => "read committed",
     };
+    let patience = options.lock_timeout.as_secs().max(1);
     let start = format!(
         "set session foreign_key_checks = 0, unique_checks = 1, check_constraint_checks = 1,
-           innodb_lock_wait_timeout = {}, max_statement_time = {};
+           innodb_lock_wait_timeout = {patience}, lock_wait_timeout = {patience},
+           max_statement_time = {};
          set session transaction isolation level {isolation}; start transaction",
-        options.lock_timeout.as_secs().max(1),
         options.statement_timeout.as_secs_f64(),
     );
     live.run("beginning the transaction", start).await.map(drop)

@@ -175,6 +175,7 @@ impl Attempt<'_> {
         reader
             .arg(format!("--start-position={}", source.cut.from))
             .arg(format!("--stop-position={}", source.cut.to))
+            .arg("--verify-binlog-checksum")
             .args(self.readable(host, files)?)
             .stdout(Stdio::piped())
             .stderr(log(&self.folder.log())?);

@@ -8,7 +8,7 @@ use reprise_model::{Fault, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::binlog::{LogFile, number, read_folder};
-use super::cut::{Cut, cut, too_late};
+use super::cut::{Cut, beyond, cut, second, too_late};
 use crate::shared::copy::Inventory;
 
 /// What a server of MariaDB 10.11 makes for itself, in bytes: a redo log of
@@ -53,13 +53,15 @@ impl Source {
             let position = backup.id.position;
             match read_folder(binlog, &backup.id.log) {
                 Err(fault) => refused = fault,
-                Ok(files) => match too_late(&files, position, target) {
-                    Some(fault) => refused = fault,
-                    None => {
-                        let cut = cut(&files, position, target)?;
-                        return Ok(Self { backup, files, cut });
+                Ok(files) => {
+                    match beyond(&files, position).or_else(|| too_late(&files, position, target)) {
+                        Some(fault) => refused = fault,
+                        None => {
+                            let cut = cut(&files, position, target)?;
+                            return Ok(Self { backup, files, cut });
+                        }
                     }
-                },
+                }
             }
         }
         Err(refused)
@@ -77,9 +79,13 @@ impl Source {
         Ok(backup.bytes + OF_A_SERVER + 2 * replayed.sum::<u64>())
     }
 
-    /// When the log was last written to.
+    /// When the log was last written to. What came after its last file was
+    /// ended is in another one, which is not here.
     pub fn written(&self) -> Option<Timestamp> {
-        self.files.iter().filter_map(|file| file.written).max()
+        let rotated = self.files.last().and_then(|last| last.rotated);
+        let rotated = rotated.map(second);
+        let written = self.files.iter().filter_map(|file| file.written).max();
+        rotated.or(written)
     }
 
     /// The newest transaction of each domain at the end of the whole log.
@@ -129,10 +135,18 @@ fn backups(base: &Path) -> Result<Vec<Backup>, Fault> {
     let entries = fs::read_dir(base)
         .map_err(|error| Fault::refused(format!("cannot read {}: {error}", base.display())))?;
     let folders = entries.flatten().map(|entry| entry.path());
-    folders
-        .filter(|folder| note(folder, "info").is_some())
-        .map(|folder| read(&folder))
-        .collect()
+    let (mut usable, mut refused) = (Vec::new(), None);
+    for folder in folders.filter(|folder| note(folder, "info").is_some()) {
+        match read(&folder) {
+            Ok(backup) => usable.push(backup),
+            // Such as an increment beside its full backup.
+            Err(fault) => refused = Some(fault),
+        }
+    }
+    match refused.filter(|_| usable.is_empty()) {
+        Some(fault) => Err(fault),
+        None => Ok(usable),
+    }
 }
 
 fn read(folder: &Path) -> Result<Backup, Fault> {

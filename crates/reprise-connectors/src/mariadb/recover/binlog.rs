@@ -5,6 +5,7 @@
 //! program's time zone comes in between. What the events say is left to
 //! `mariadb-binlog`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -15,9 +16,14 @@ use reprise_model::{Fault, Timestamp};
 /// The four bytes that every binary log begins with.
 const MAGIC: [u8; 4] = *b"\xfebin";
 const HEADER: usize = 19;
+const ROTATE: u8 = 4;
 const FORMAT: u8 = 15;
 const GTID: u8 = 162;
+const GTID_LIST: u8 = 163;
 const START_ENCRYPTION: u8 = 164;
+
+/// A server in so many domains is none.
+const LONGEST_LIST: u64 = 1 << 20;
 
 /// `domain-server-sequence`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +55,11 @@ pub struct LogFile {
     pub name: String,
     /// When it was begun: all before it was committed by then.
     pub begun: i64,
+    /// The newest transactions before it, as its server knew them.
+    pub follows: Option<Vec<Gtid>>,
     pub groups: Vec<Group>,
+    /// When the server went on in another file, if that is how this one ends.
+    pub rotated: Option<i64>,
     /// The end of its last whole event.
     pub end: u64,
     pub written: Option<Timestamp>,
@@ -82,10 +92,46 @@ pub fn read_folder(folder: &Path, from: &str) -> Result<Vec<LogFile>, Fault> {
             )));
         }
     }
-    paths
+    let files: Result<Vec<LogFile>, Fault> = paths
         .into_iter()
         .map(|(name, path)| read(name, path))
-        .collect()
+        .collect();
+    files.and_then(|files| each_follows(&files).map(|()| files))
+}
+
+/// Each file says which transactions came before it: a copy of the one before
+/// that was made too early, and ends between two of them, is found out by that.
+fn each_follows(files: &[LogFile]) -> Result<(), Fault> {
+    let mut newest: BTreeMap<u32, Gtid> = BTreeMap::new();
+    let mut before: Option<&LogFile> = None;
+    for file in files {
+        let follows = file.follows.as_deref().unwrap_or_default();
+        for (domain, ours) in &newest {
+            let mut theirs = follows
+                .iter()
+                .filter(|gtid| gtid.domain == *domain)
+                .peekable();
+            // A domain that is not listed was deleted by its administrator.
+            let Some(first) = theirs.peek().copied() else {
+                continue;
+            };
+            if !theirs.any(|gtid| gtid == ours) {
+                let cut =
+                    before.map_or_else(String::new, |before| before.path.display().to_string());
+                return Err(Fault::refused(format!(
+                    "{cut} is not whole: its last transaction is {ours}, and {} begins after {first}",
+                    file.name
+                ))
+                .hint("copy it again: it was copied while its server was still writing it"));
+            }
+        }
+        let all = follows.iter().copied();
+        for gtid in all.chain(file.groups.iter().map(|group| group.gtid)) {
+            newest.insert(gtid.domain, gtid);
+        }
+        before = Some(file);
+    }
+    Ok(())
 }
 
 /// `bin.000002` and `bin.000010` are of one log.
@@ -109,7 +155,9 @@ fn read(name: String, path: PathBuf) -> Result<LogFile, Fault> {
     let mut log = LogFile {
         name,
         begun: 0,
+        follows: None,
         groups: Vec::new(),
+        rotated: None,
         end: MAGIC.len() as u64,
         written,
         path,
@@ -159,8 +207,30 @@ fn events(log: &mut LogFile, mut file: BufReader<File>, length: u64) -> Result<(
             return Ok(());
         }
         let mut read = 0;
+        log.rotated = (header[4] == ROTATE).then_some(at);
         match header[4] {
             FORMAT if log.begun == 0 => log.begun = at,
+            GTID_LIST => {
+                let mut count = [0; 4];
+                file.read_exact(&mut count)?;
+                // The upper bits are flags.
+                let count = u64::from(u32_at(&count, 0) & 0x0fff_ffff);
+                read = 4 + 16 * count;
+                if count > LONGEST_LIST || HEADER as u64 + read > size {
+                    return Err(Unreadable::What("the event's length cannot be"));
+                }
+                let mut list = Vec::new();
+                for _ in 0..count {
+                    let mut one = [0; 16];
+                    file.read_exact(&mut one)?;
+                    list.push(Gtid {
+                        domain: u32_at(&one, 0),
+                        server: u32_at(&one, 4),
+                        sequence: u64::from(u32_at(&one, 8)) | u64::from(u32_at(&one, 12)) << 32,
+                    });
+                }
+                log.follows = Some(list);
+            }
             START_ENCRYPTION => return Err(Unreadable::What("the log is encrypted")),
             GTID => {
                 let mut body = [0; 12];
@@ -288,6 +358,40 @@ mod tests {
             "{}",
             fault.message
         );
+    }
+
+    #[test]
+    fn a_file_that_was_copied_too_early_is_found_out_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let follows = |sequence: u64| {
+            let mut body = 1u32.to_le_bytes().to_vec();
+            body.extend(0u32.to_le_bytes());
+            body.extend(7u32.to_le_bytes());
+            body.extend(sequence.to_le_bytes());
+            event(100, GTID_LIST, &body)
+        };
+        let first = log(&[
+            event(90, FORMAT, &[0; 60]),
+            follows(4),
+            gtid(100, 5),
+            gtid(101, 6),
+            event(102, ROTATE, b"bin.000002"),
+        ]);
+        fs::write(folder.path().join("bin.000001"), &first).unwrap();
+        let second = |sequence| {
+            let bytes = log(&[
+                event(102, FORMAT, &[0; 60]),
+                follows(sequence),
+                gtid(103, 9),
+            ]);
+            fs::write(folder.path().join("bin.000002"), bytes).unwrap();
+            read_folder(folder.path(), "bin.000001")
+        };
+        let files = second(6).unwrap();
+        assert_eq!((files[0].rotated, files[1].rotated), (Some(102), None));
+        let fault = second(8).unwrap_err();
+        let told = "bin.000001 is not whole: its last transaction is 0-7-6, and bin.000002 begins after 0-7-8";
+        assert!(fault.message.contains(told), "{}", fault.message);
     }
 
     #[test]

@@ -29,8 +29,18 @@ pub struct Cut {
     pub backup_by: i64,
 }
 
-fn second(at: i64) -> Timestamp {
+pub fn second(at: i64) -> Timestamp {
     Timestamp::from_micros(at.saturating_mul(SECOND))
+}
+
+/// Why nothing can be said about a backup: the copy of its log is older.
+pub fn beyond(files: &[LogFile], position: u64) -> Option<Fault> {
+    let first = files.first().filter(|first| first.end < position)?;
+    let fault = Fault::refused(format!(
+        "the copy of {} ends before the backup does, which goes to byte {position} of it",
+        first.path.display()
+    ));
+    Some(fault.hint("copy the binary log again, as it was after the backup"))
 }
 
 /// Why a backup cannot reach back to T: what it holds itself is not before T.
@@ -191,7 +201,9 @@ mod tests {
             path: name.into(),
             name: name.to_owned(),
             begun,
+            follows: None,
             groups: groups.to_vec(),
+            rotated: None,
             end: 900,
             written: None,
         }
@@ -254,6 +266,17 @@ mod tests {
             );
         }
         assert_eq!(too_late(&files(), 100, at(11.0)), None);
+    }
+
+    #[test]
+    fn a_log_that_was_copied_before_the_backup_ended_is_refused() {
+        assert_eq!(beyond(&files(), 900), None);
+        let fault = beyond(&files(), 901).unwrap();
+        assert!(
+            fault.message.contains("bin.1 ends before the backup does"),
+            "{}",
+            fault.message
+        );
     }
 
     #[test]

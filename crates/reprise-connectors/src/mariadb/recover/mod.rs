@@ -99,7 +99,7 @@ impl Recovery {
             None => 0,
         };
         let scratch = match ready {
-            Some(ready) => self.reopen(shard, folder, ready, context.cancelled()).await,
+            Some(ready) => self.reopen(folder, ready, context.cancelled()).await,
             None => {
                 let attempt = Attempt {
                     config: &self.config,
@@ -121,13 +121,13 @@ impl Recovery {
 
     async fn reopen(
         &self,
-        shard: &MariadbShard,
         folder: Arc<Folder>,
         ready: Ready,
         cancelled: &CancellationToken,
     ) -> Result<Scratch, Fault> {
         let (temp, path) = (&self.config.temp, self.config.path.clone());
-        let host = Host::new(&shard.base, folder.path(), temp, path)?;
+        // Whose the data is, it stays.
+        let host = Host::new(&folder.data(), folder.path(), temp, path)?;
         let mut server = Server::start(&host, &folder.data(), &folder.log(), &ready.settings)?;
         server.accepting(cancelled).await?;
         Ok(Scratch {
@@ -183,7 +183,7 @@ impl Recovery {
             .hint("the runbook needs a `recover` step for this store before this one")
         })?;
         let never = CancellationToken::new();
-        let scratch = self.reopen(shard, folder, ready, &never).await?;
+        let scratch = self.reopen(folder, ready, &never).await?;
         let scratch = slot.insert(scratch);
         Ok(scratch.server.options().database(&scratch.ready.database))
     }

@@ -30,14 +30,15 @@ pub struct Host {
 }
 
 impl Host {
-    /// For a scratch folder; the backup's owner decides where we are root.
+    /// For a scratch folder. Where we are root the owner of `whose` decides: of
+    /// the backup, or of the data once that is there.
     pub fn new(
-        backup: &Path,
+        whose: &Path,
         folder: &Path,
         temp: &Path,
         path: Option<OsString>,
     ) -> Result<Self, Fault> {
-        let account = Account::for_folder(Some(backup))
+        let account = Account::for_folder(Some(whose))
             .and_then(|account| account.reaching(&[&folder.join("data"), &temp.join("socket")]))
             .map_err(|error| Fault::permanent(error.to_string()))?;
         Ok(Self {
@@ -122,7 +123,9 @@ impl Server {
                 "--event-scheduler=OFF",
                 "--log-bin-trust-function-creators=1",
                 "--sync-binlog=0",
-                "--innodb-flush-log-at-trx-commit=0",
+                // In a file at once: a shard is ready right after its last
+                // transaction, and its server may be killed right after that.
+                "--innodb-flush-log-at-trx-commit=2",
                 "--innodb-buffer-pool-size=256M",
                 "--max-allowed-packet=1G",
                 "--performance-schema=OFF",

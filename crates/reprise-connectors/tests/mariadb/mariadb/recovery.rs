@@ -137,6 +137,32 @@ async fn a_moment_before_the_backup_and_one_past_the_log_are_told() {
     world.connector.close().await;
 }
 
+/// As by a `kill -9` of the run, or for want of memory.
+#[tokio::test]
+async fn a_scratch_server_killed_right_after_its_recovery_has_lost_nothing() {
+    let world = with_history().await;
+    let target = world.at(21.0);
+    world.perform(Action::Recover, target, None).await.unwrap();
+    let pid = world.connector.leaves()[0].join("data/reprise.pid");
+    let pid = std::fs::read_to_string(pid).unwrap();
+    let mut kill = std::process::Command::new("kill");
+    let killed = kill.args(["-9", pid.trim()]).status();
+    assert!(killed.unwrap().success());
+    // Connections that were kept are found to be lost, and made anew.
+    let shard = "s01".into();
+    for _ in 0..100 {
+        if world
+            .connector
+            .list_sites(&shard, target, ISSUES)
+            .await
+            .is_ok()
+        {
+            break;
+        }
+    }
+    assert_eq!(world.in_scratch(target, ISSUES).await.concat(), "abc");
+}
+
 #[tokio::test]
 async fn a_finished_recovery_is_used_again_and_gone_after_release() {
     let world = with_history().await;
