@@ -170,8 +170,10 @@ fn judge(
     state
 }
 
+/// What another segment holds says nothing about this one: names need not be in
+/// the order of time.
 fn reaches(damage: &Damage, target: Option<Timestamp>) -> bool {
-    match (damage.after, target) {
+    match (damage.within, target) {
         (Some(after), Some(target)) => {
             after.as_micros() <= target.as_micros().saturating_add(APART)
         }
@@ -225,7 +227,8 @@ pub struct Range {
 
 impl Range {
     fn shows(&self, window: &Window) -> bool {
-        match (self.from, window.to_time.or(window.from_time)) {
+        // One without an end goes on.
+        match (self.from, window.to_time) {
             (Some(from), Some(to)) => to >= from,
             (None, _) | (_, None) => true,
         }

@@ -56,6 +56,7 @@ impl Scan {
         for segment in segments {
             let path = folder.join(&segment.name);
             let mut events = 0;
+            let mut within = None;
             segments::read(&path, |met| {
                 let (line, what) = match met {
                     Met::Broken(line, what) => (line, what),
@@ -68,6 +69,7 @@ impl Scan {
                             waiting = self.broken.len();
                             place += 1;
                             newest = Some(event.time);
+                            within = newest;
                             events += 1;
                             self.count(event.time);
                             let seen = Seen {
@@ -81,7 +83,16 @@ impl Scan {
                         }
                     },
                 };
-                self.note(copy, segment, &path, line, what, newest, waiting);
+                let damage = Damage {
+                    segment: path.clone(),
+                    line,
+                    lines: 1,
+                    what,
+                    after: newest,
+                    within,
+                    before: None,
+                };
+                self.note(copy, segment, damage, waiting);
                 Ok(())
             })?;
             self.events.insert((copy, segment.name.clone()), events);
@@ -99,19 +110,9 @@ impl Scan {
     }
 
     /// Broken lines that follow each other are one piece.
-    #[allow(clippy::too_many_arguments)]
-    fn note(
-        &mut self,
-        copy: u8,
-        segment: &Segment,
-        path: &Path,
-        line: u64,
-        what: String,
-        after: Option<Timestamp>,
-        waiting: usize,
-    ) {
+    fn note(&mut self, copy: u8, segment: &Segment, damage: Damage, waiting: usize) {
         if let Some(broken) = self.broken[waiting..].last_mut()
-            && broken.damage.segment == path
+            && broken.damage.segment == damage.segment
         {
             broken.damage.lines += 1;
             return;
@@ -120,14 +121,7 @@ impl Scan {
             copy,
             name: segment.name.clone(),
             stem: segment.stem().to_owned(),
-            damage: Damage {
-                segment: path.to_owned(),
-                line,
-                lines: 1,
-                what,
-                after,
-                before: None,
-            },
+            damage,
         });
     }
 

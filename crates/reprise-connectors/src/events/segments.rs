@@ -70,6 +70,9 @@ pub struct Damage {
     pub what: String,
     /// The time of the last event before it in this copy.
     pub after: Option<Timestamp>,
+    /// The same, of the segment itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Timestamp>,
     /// The time of the first event behind it in this copy.
     pub before: Option<Timestamp>,
 }

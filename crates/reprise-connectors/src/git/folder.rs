@@ -218,6 +218,14 @@ fn draft_of(name: &str) -> String {
     format!(".{name}.{}-{number}{DRAFT}", std::process::id())
 }
 
+/// Of this process: whoever writes it, for another site, is still at work.
+pub fn is_under_way(draft: &str) -> bool {
+    let name = name_of(draft).strip_suffix(DRAFT);
+    let number = name.and_then(|name| name.rsplit_once('.'));
+    let writer = number.and_then(|(_, number)| number.split_once('-'));
+    writer.is_some_and(|(process, _)| process.parse() == Ok(std::process::id()))
+}
+
 fn name_of(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::command::contents;
 use super::files::Entry;
-use super::folder::{Folder, Standing};
+use super::folder::{Folder, Standing, is_under_way};
 use super::options::{CreatedAfter, OnConflict, Options};
 use super::path::SitePath;
 
@@ -105,7 +105,7 @@ impl Slice<'_> {
     ) -> Result<Outcome, Fault> {
         let found = self.differences()?;
         self.refuse(&found, options)?;
-        for path in &found.drafts {
+        for path in found.drafts.iter().filter(|path| !is_under_way(path)) {
             self.folder.remove(path)?;
         }
         let mut due = found.missing.clone();

@@ -96,11 +96,12 @@ async fn bring(
     key: &str,
 ) -> Result<(), Miss> {
     let apps = &requests.config.apps;
-    let request = match &apps.reconnect {
-        Some(reconnect) if listed => reconnect,
-        Some(_) | None => &apps.install,
+    // Another effect has another key: a vendor that knows the first would only
+    // tell again what became of that.
+    let (request, key) = match &apps.reconnect {
+        Some(reconnect) if listed => (reconnect, format!("{key}/reconnect/{id}")),
+        Some(_) | None => (&apps.install, format!("{key}/{id}")),
     };
-    let key = format!("{key}/{id}");
     let Err(miss) = requests.effect(request, app, &key).await else {
         return Ok(());
     };

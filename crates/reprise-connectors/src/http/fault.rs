@@ -59,8 +59,9 @@ pub(super) fn is_lost(status: StatusCode) -> bool {
         || status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
 }
 
-/// The vendor's own words, short and in one line.
-pub(crate) fn message_in(body: &[u8]) -> Option<String> {
+/// The vendor's own words, short and in one line. They are veiled before they
+/// are cut: of half a secret nobody could tell that it is one.
+pub(crate) fn message_in(body: &[u8], veil: impl Fn(&str) -> String) -> Option<String> {
     let words = match serde_json::from_slice::<Value>(body) {
         Ok(value) => [
             "error_description",
@@ -73,7 +74,8 @@ pub(crate) fn message_in(body: &[u8]) -> Option<String> {
         .find_map(|name| place::text(place::at(&value, name)?))?,
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
-    let one_line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let one_line = veil(&words);
+    let one_line = one_line.split_whitespace().collect::<Vec<_>>().join(" ");
     let printable: String = one_line.chars().filter(|c| !c.is_control()).collect();
     let mut short: String = printable.chars().take(MESSAGE).collect();
     if short.len() < printable.len() {
@@ -89,7 +91,8 @@ mod tests {
     #[test]
     fn a_vendors_message_is_short_and_in_one_line() {
         let check = |body: &str, expect: Option<&str>| {
-            assert_eq!(message_in(body.as_bytes()).as_deref(), expect, "{body}");
+            let message = message_in(body.as_bytes(), str::to_owned);
+            assert_eq!(message.as_deref(), expect, "{body}");
         };
         check(
             r#"{"error":{"message":"no such\n  plan"}}"#,
@@ -102,7 +105,11 @@ mod tests {
         check(r#"{"other":1}"#, None);
         check("", None);
         check("Bad\r\nGateway\u{1b}[2J", Some("Bad Gateway[2J"));
-        let long = message_in("x".repeat(500).as_bytes()).unwrap();
+        let long = message_in("x".repeat(500).as_bytes(), str::to_owned).unwrap();
         assert_eq!(long.len(), MESSAGE + 3);
+        let token = "t".repeat(300);
+        let veil = |words: &str| words.replace(&token, "***");
+        let message = message_in(format!("not with {token}").as_bytes(), veil);
+        assert_eq!(message.as_deref(), Some("not with ***"));
     }
 }

@@ -155,6 +155,10 @@ struct Times {
     after: Option<Timestamp>,
 }
 
+fn now() -> Timestamp {
+    Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
+}
+
 impl Times {
     fn take(
         &mut self,
@@ -168,7 +172,8 @@ impl Times {
         let time: Timestamp = text.parse().map_err(|error| format!("`{name}`: {error}"))?;
         if time <= target {
             self.before = self.before.max(Some(time));
-        } else {
+        } else if time <= now() {
+            // What is only to come was written down before it happened.
             self.after = Some(self.after.map_or(time, |after| after.min(time)));
         }
         Ok(Some(time))

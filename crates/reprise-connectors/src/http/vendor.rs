@@ -12,6 +12,7 @@ use super::config::{AppsConfig, Credentials};
 use super::credentials::{Token, bearer};
 use super::fault::{Miss, is_lost, kind_of, message_in};
 use crate::generic::{Secrets, innermost, retry_after, trusting};
+use crate::shared::percent;
 
 /// Of an answer at most this much is read; a page of a listing is far smaller.
 const BODY: usize = 16 << 20;
@@ -168,8 +169,8 @@ impl Vendor {
     /// What an answer that is no success means. `whose` leads: `the token endpoint of`.
     pub fn refusal(&self, whose: &str, answer: &Answer) -> Miss {
         let mut message = format!("{whose} {} answered {}", self.shown, answer.status);
-        if let Some(words) = message_in(&answer.body) {
-            message = format!("{message}: {}", self.veiled(&words));
+        if let Some(words) = message_in(&answer.body, |words| self.veiled(words)) {
+            message = format!("{message}: {words}");
         }
         let mut fault = Fault::new(kind_of(answer.status), message.trim_start());
         fault.retry_after = retry_after(&answer.headers);
@@ -204,10 +205,17 @@ pub(crate) fn split(
     if !matches!(url.scheme(), "http" | "https") {
         return Err(malformed());
     }
-    let user = (!url.username().is_empty()).then(|| {
-        let password = url.password().unwrap_or_default().to_owned();
-        (url.username().to_owned(), SecretString::from(password))
-    });
+    let plain = |text: &str| {
+        let bytes = percent::decode(text).ok_or_else(malformed)?;
+        String::from_utf8(bytes).map_err(|_| malformed())
+    };
+    let user = match url.username() {
+        "" => None,
+        name => {
+            let password = plain(url.password().unwrap_or_default())?;
+            Some((plain(name)?, SecretString::from(password)))
+        }
+    };
     // These fail for addresses without a host only.
     let _ = url.set_username("");
     let _ = url.set_password(None);

@@ -146,8 +146,8 @@ impl<'a> HttpSession<'a> {
         let status = response.status();
         let fault = (!status.is_success()).then(|| {
             let mut message = format!("{}: {doing}: answered {status}", self.end);
-            if let Some(words) = message_in(&body) {
-                message = format!("{message}: {}", self.veiled(&words));
+            if let Some(words) = message_in(&body, |words| self.veiled(words)) {
+                message = format!("{message}: {words}");
             }
             let mut fault = Fault::new(kind_of(status), message);
             fault.retry_after = retry_after(response.headers());
