@@ -1,7 +1,7 @@
 //! Requests that change a key: each brings it to a state, and may be repeated.
 
-use reprise_model::Fault;
-use reqwest::Method;
+use reprise_model::{Fault, FaultKind};
+use reqwest::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Bucket, Request};
@@ -153,5 +153,11 @@ async fn parts(
         body: Some(list),
         ..Request::default()
     };
-    bucket.tree(&request, cancelled).await.map(drop)
+    let answer = bucket.ask(&request, cancelled).await?;
+    if answer.status == StatusCode::NOT_FOUND {
+        // Of an upload that was completed, and whose answer was lost.
+        let fault = bucket.refusal(&request, &answer);
+        return Err(Fault::new(FaultKind::Temporary, fault.message));
+    }
+    bucket.element(&request, &answer).map(drop)
 }

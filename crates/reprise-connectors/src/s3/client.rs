@@ -255,7 +255,14 @@ impl Bucket {
         request: &Request<'_>,
         cancelled: &CancellationToken,
     ) -> Result<Element, Fault> {
-        let answer = self.expect(request, cancelled).await?;
+        self.element(request, &self.ask(request, cancelled).await?)
+    }
+
+    /// The same of an answer that is there.
+    pub fn element(&self, request: &Request<'_>, answer: &Answer) -> Result<Element, Fault> {
+        if !answer.status.is_success() {
+            return Err(self.refusal(request, answer));
+        }
         let root = xml::parse(&answer.body)
             .map_err(|why| self.fault(request, &format!("the answer cannot be read: {why}")))?;
         if root.name == "Error" {

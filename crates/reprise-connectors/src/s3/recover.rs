@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use futures::stream::FuturesUnordered;
-use reprise_model::{Fault, Outcome, Timestamp};
+use reprise_model::{Fault, FaultKind, Outcome, Timestamp};
 use reprise_ports::{Estimate, Finding, Inspect, Inspection, Level};
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +74,9 @@ pub async fn reaches(
             Level::Ok,
             format!("{end}: no rule drops versions"),
         ),
+        Err(fault) if fault.kind.may_pass() || fault.kind == FaultKind::Cancelled => {
+            return Err(fault);
+        }
         Err(fault) => (
             "backup-reaches",
             Level::Unknown,

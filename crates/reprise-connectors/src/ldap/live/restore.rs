@@ -166,7 +166,9 @@ impl Restore<'_> {
         let there = self.session.entry(&entry.dn).await?;
         match there.is_some_and(|there| entry.differs_from(&there).is_empty()) {
             true => Ok(()),
-            false => Err(Fault::refused(format!(
+            // Another site can have brought what both share: the repeat merges
+            // it, and refuses what is really in the way.
+            false => Err(Fault::temporary(format!(
                 "`{}` came into being with other data while it was restored",
                 entry.dn
             ))),

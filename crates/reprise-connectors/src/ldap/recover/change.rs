@@ -1,6 +1,7 @@
 //! One entry of the change log, as `overlay accesslog` writes it.
 
 use crate::ldap::csn::Csn;
+use crate::ldap::dn::parent;
 use crate::ldap::entry::Entry;
 use crate::ldap::ldif::Raw;
 
@@ -137,15 +138,17 @@ impl Raw {
             .find_map(Csn::parse)
     }
 
-    /// Older servers give the new RDN and the new parent only.
+    /// `reqNewDN` is in lower case, and older servers do not give it: the RDN is
+    /// as it was written in `reqNewRDN` alone.
     fn new_dn(&self) -> Option<String> {
-        if let Some(dn) = self.one("reqNewDN") {
-            return Some(dn);
-        }
-        let rdn = self.one("reqNewRDN")?;
-        let parent = match self.one("reqNewSuperior") {
-            Some(parent) => parent,
-            None => crate::ldap::dn::parent(&self.one("reqDN")?),
+        let new = self.one("reqNewDN");
+        let Some(rdn) = self.one("reqNewRDN") else {
+            return new;
+        };
+        let parent = match (self.one("reqNewSuperior"), new) {
+            (Some(parent), _) => parent,
+            (None, Some(new)) => parent(&new),
+            (None, None) => parent(&self.one("reqDN")?),
         };
         Some(format!("{rdn},{parent}"))
     }
