@@ -94,6 +94,8 @@ fn unescape(value: &str) -> String {
             continue;
         }
         let pair = value.get(at + 1..at + 3);
+        // A sign is no digit, although a number may have one.
+        let pair = pair.filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
         match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
             Some(byte) => {
                 out.push(byte);

@@ -99,7 +99,7 @@ impl Change {
 
 /// The order of modifications counts.
 impl Raw {
-    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let named = move |line: &&(String, Vec<u8>)| line.0.eq_ignore_ascii_case(name);
         self.lines
             .iter()

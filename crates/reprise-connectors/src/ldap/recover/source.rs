@@ -153,7 +153,11 @@ fn read_log(text: &str) -> Result<Option<Log>, String> {
     for entry in &entries {
         changes.extend(Change::read(entry)?);
     }
-    let told = root.one("minCSN").and_then(|text| Csn::parse(&text));
+    // One for each server: before the latest of them something can be missing.
+    let told = root
+        .all("minCSN")
+        .filter_map(|text| std::str::from_utf8(text).ok());
+    let told = told.filter_map(Csn::parse).max();
     let first = changes.iter().map(|change| change.csn.clone()).min();
     let after = told.or(first);
     Ok(after.map(|after| Log { after, changes }))
