@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use reprise_connectors::folder::Past;
-use reprise_model::{Action, FaultKind};
+use reprise_model::{Action, FaultKind, Timestamp};
 use serde_json::json;
 
 use crate::world::{World, moment, now};
@@ -31,6 +31,20 @@ fn backup(world: &World, host: &str) {
     restic(
         world,
         &["backup", "--host", host, &live.display().to_string()],
+    );
+}
+
+/// A snapshot of now that says it began so many seconds before T.
+fn backup_begun_before(world: &World, target: Timestamp, seconds: i64) {
+    let live = world.temp.path().join("live");
+    let began = jiff::Timestamp::from_microsecond(target.as_micros() - seconds * 1_000_000);
+    let began = began
+        .expect("a time")
+        .to_zoned(jiff::tz::TimeZone::system());
+    let began = began.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    restic(
+        world,
+        &["backup", "--time", &began, &live.display().to_string()],
     );
 }
 
@@ -99,14 +113,7 @@ async fn a_snapshot_that_ran_past_t_is_refused_and_hosts_are_told_apart() {
     let target = moment(&world);
     world.write("a/x", "after T");
     // Its time is set to before T: as if it had begun then and read the file late.
-    let live = world.temp.path().join("live");
-    let began = jiff::Timestamp::from_microsecond(target.as_micros() - 5_000_000).expect("a time");
-    let began = began.to_zoned(jiff::tz::TimeZone::system());
-    let began = began.strftime("%Y-%m-%d %H:%M:%S").to_string();
-    restic(
-        &world,
-        &["backup", "--time", &began, &live.display().to_string()],
-    );
+    backup_begun_before(&world, target, 5);
     let fault = world.perform(Action::Restore, "a", target, json!({})).await;
     let fault = fault.expect_err("it holds what was written after T");
     assert_eq!(fault.kind, FaultKind::Refused, "{fault}");
@@ -115,13 +122,7 @@ async fn a_snapshot_that_ran_past_t_is_refused_and_hosts_are_told_apart() {
     // The same, and it got to the site after the accident.
     world.wipe("a");
     world.write("b/x", "then");
-    let began = jiff::Timestamp::from_microsecond(target.as_micros() - 3_000_000).expect("a time");
-    let began = began.to_zoned(jiff::tz::TimeZone::system());
-    let began = began.strftime("%Y-%m-%d %H:%M:%S").to_string();
-    restic(
-        &world,
-        &["backup", "--time", &began, &live.display().to_string()],
-    );
+    backup_begun_before(&world, target, 3);
     // Chosen once; another connector chooses anew.
     let world = world.again(past);
     let fault = world.perform(Action::Restore, "a", target, json!({})).await;
