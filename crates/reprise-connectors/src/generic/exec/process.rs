@@ -157,34 +157,44 @@ async fn talk(
 }
 
 /// 0 is done, 75 (EX_TEMPFAIL) and a signal (out of memory, a machine going
-/// down) may pass, anything else will not.
+/// down) may pass, anything else will not. Done is not enough where a check
+/// failed, or could not look: unknown is never a pass. What was checked is
+/// told however the program ended.
 fn judge(
     status: ExitStatus,
     outcome: Outcome,
     program: &str,
     errors: &VecDeque<String>,
 ) -> Result<Outcome, Fault> {
-    let said = |kind: FaultKind| {
-        let mut message = format!("{program} ended with {status}");
-        for line in errors {
-            message.push_str("; ");
-            message.push_str(line);
-        }
-        Fault::new(kind, message)
+    let kind = match status.code() {
+        Some(0) => None,
+        Some(75) | None => Some(FaultKind::Temporary),
+        Some(_) => Some(FaultKind::Permanent),
     };
-    match status.code() {
-        Some(0) => {}
-        Some(75) | None => return Err(said(FaultKind::Temporary)),
-        Some(_) => return Err(said(FaultKind::Permanent)),
+    let not_passed = outcome
+        .checks
+        .iter()
+        .filter(|check| check.verdict != Verdict::Pass)
+        .max_by_key(|check| check.verdict);
+    let (kind, mut message) = match (kind, not_passed) {
+        (Some(kind), _) => (kind, format!("{program} ended with {status}")),
+        (None, Some(check)) => {
+            let what = match check.verdict {
+                Verdict::Unknown => "is unknown",
+                Verdict::Pass | Verdict::Fail => "did not pass",
+            };
+            let message = format!("{program}: check `{}` {what}", shown(&check.name));
+            (FaultKind::Validation, message)
+        }
+        (None, None) => return Ok(outcome),
+    };
+    for line in errors {
+        message.push_str("; ");
+        message.push_str(line);
     }
-    let failed = |check: &&reprise_model::Check| check.verdict == Verdict::Fail;
-    if let Some(check) = outcome.checks.iter().find(failed) {
-        let message = format!("{program}: check `{}` did not pass", shown(&check.name));
-        let mut fault = Fault::new(FaultKind::Validation, message);
-        fault.checks = outcome.checks;
-        return Err(fault);
-    }
-    Ok(outcome)
+    let mut fault = Fault::new(kind, message);
+    fault.checks = outcome.checks;
+    Err(fault)
 }
 
 /// The program's process group. Dropped, it is killed.

@@ -83,12 +83,12 @@ async fn a_program_reports_progress_output_and_verdicts() {
         case "$task" in *'"idempotency_key":"r1-extra/4711"'*) ;; *) exit 1;; esac
         echo '{"progress":0.5}'
         echo '{"output":{"a":1}}'; echo '{"output":{"b":"x","a":2}}'
-        echo '{"verdict":"unknown","name":"seen","evidence":{"n":3}}'
+        echo '{"verdict":"pass","name":"seen","evidence":{"n":3}}'
     "#;
     let outcome = run(script, &listener).await.unwrap();
     assert_eq!(*listener.fractions.lock().unwrap(), [0.5]);
     assert_eq!(Value::Object(outcome.output), json!({ "a": 2, "b": "x" }));
-    assert_eq!(outcome.checks[0].verdict, Verdict::Unknown);
+    assert_eq!(outcome.checks[0].verdict, Verdict::Pass);
     assert_eq!(outcome.checks[0].evidence, json!({ "n": 3 }));
 }
 
@@ -125,6 +125,39 @@ async fn the_end_decides_what_kind_of_fault_it_is() {
     check("echo $TOKEN", FaultKind::Permanent, "***").await;
     let verdict = r#"echo '{"verdict":"fail","name":"links","evidence":{"broken":2}}'"#;
     check(verdict, FaultKind::Validation, "links").await;
+}
+
+#[tokio::test]
+async fn what_could_not_look_does_not_let_the_site_through() {
+    let verdicts = r#"
+        echo '{"verdict":"pass","name":"a","evidence":{}}'
+        echo '{"verdict":"unknown","name":"b","evidence":{"why":"no route"}}'
+        echo no route to the mirror >&2
+    "#;
+    for (end, kind, expect) in [
+        (
+            "exit 0",
+            FaultKind::Validation,
+            "check `b` is unknown; no route",
+        ),
+        (
+            "exit 3",
+            FaultKind::Permanent,
+            "ended with exit status: 3; no route",
+        ),
+        (
+            "exit 75",
+            FaultKind::Temporary,
+            "ended with exit status: 75; no route",
+        ),
+    ] {
+        let script = format!("{verdicts}{end}");
+        let fault = run(&script, &Listener::default()).await.unwrap_err();
+        assert_eq!(fault.kind, kind, "{fault}");
+        assert!(fault.message.contains(expect), "{fault}");
+        let told: Vec<Verdict> = fault.checks.iter().map(|check| check.verdict).collect();
+        assert_eq!(told, [Verdict::Pass, Verdict::Unknown], "{end}");
+    }
 }
 
 #[tokio::test]

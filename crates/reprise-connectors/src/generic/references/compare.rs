@@ -65,6 +65,16 @@ pub struct Differences {
     pub missing: Found<Pair>,
 }
 
+impl Differences {
+    /// Both sides have items, and those of one all lack the key: a name that
+    /// none of them has reads like this, and says nothing of the other side.
+    pub fn is_blind(&self) -> bool {
+        let Self { from, to, .. } = self;
+        let nameless = |read: &Read| read.items == read.without_key;
+        from.items > 0 && to.items > 0 && (nameless(from) || nameless(to))
+    }
+}
+
 pub struct Comparison {
     from: HashMap<Box<str>, Kept>,
     bytes: usize,

@@ -117,6 +117,7 @@ impl<'a> Work<'a> {
         let check = Check {
             name: "references".to_owned(),
             verdict: match wrong {
+                0 if found.is_blind() => Verdict::Unknown,
                 0 => Verdict::Pass,
                 _ => Verdict::Fail,
             },
@@ -134,9 +135,21 @@ impl<'a> Work<'a> {
         }
         let [from, to] = self.names();
         let site = &self.site.id;
-        let what = words(found, orphans > 0);
-        let message = format!("site {site}: {from} and {to} do not agree: {what}");
-        let mut fault = Fault::new(FaultKind::Validation, message);
+        let mut fault = match check.verdict {
+            Verdict::Unknown => Fault::new(
+                FaultKind::Validation,
+                format!(
+                    "site {site}: nothing was compared: both {from} and {to} have items, and \
+                     none of one side has a key"
+                ),
+            )
+            .hint("see whether `key` names what its items have"),
+            Verdict::Pass | Verdict::Fail => {
+                let what = words(found, orphans > 0);
+                let message = format!("site {site}: {from} and {to} do not agree: {what}");
+                Fault::new(FaultKind::Validation, message)
+            }
+        };
         fault.checks = vec![check];
         Err(fault)
     }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 
-/// Lists items `key value`, and then fails where it should.
+/// Lists items `key value`, `-` for none, and then fails where it should.
 #[derive(Default)]
 struct Store {
     items: Vec<&'static str>,
@@ -39,7 +39,7 @@ impl Connector for Store {
         for item in &self.items {
             let (key, value) = item.split_once(' ').unwrap();
             let _ = take(Item {
-                key: Some(key.to_owned()),
+                key: (key != "-").then(|| key.to_owned()),
                 fields: vec![Some(value.to_owned())],
             });
         }
@@ -154,6 +154,30 @@ async fn orphans_are_counted_and_pass_where_they_are_allowed() {
     let outcome = check(store(&from), store(&to), "allowed").await.unwrap();
     assert_eq!(outcome.checks[0].evidence["orphans"]["count"], 1);
     assert!(check(store(&from), store(&to), "fail").await.is_err());
+}
+
+/// A key that no item has is likely misspelled. A site of which nothing refers
+/// to anything, and nothing is there, is as it should be.
+#[tokio::test]
+async fn sides_that_were_not_held_against_each_other_are_unknown() {
+    let nobody: &[&'static str] = &["- 1", "- 2"];
+    let fault = check(store(nobody), store(&["a 1"]), "allowed")
+        .await
+        .unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Validation);
+    assert_eq!(fault.checks[0].verdict, Verdict::Unknown);
+    assert!(fault.message.contains("nothing was compared"), "{fault}");
+    let fault = check(store(nobody), store(nobody), "fail")
+        .await
+        .unwrap_err();
+    assert_eq!(fault.checks[0].verdict, Verdict::Unknown);
+    // Here something is known: what `a` refers to is not there.
+    let fault = check(store(&["a 1"]), store(nobody), "fail")
+        .await
+        .unwrap_err();
+    assert_eq!(fault.checks[0].verdict, Verdict::Fail);
+    let outcome = check(store(nobody), store(&[]), "fail").await.unwrap();
+    assert_eq!(outcome.checks[0].evidence["from"]["without_key"], 2);
 }
 
 #[tokio::test]
