@@ -73,6 +73,8 @@ struct Told {
     from: Option<Timestamp>,
     target_time: Option<Timestamp>,
     complete: bool,
+    /// Sites that were asked for by name, and of which no shard has an event.
+    absent: Vec<SiteId>,
     shards: Vec<ShardTold>,
 }
 
@@ -133,13 +135,25 @@ impl AuditEvents {
                 audited,
             });
         }
+        let absent = match &range.sites {
+            Some(ids)
+                if events
+                    .streams
+                    .as_ref()
+                    .is_none_or(|known| !known.is_empty()) =>
+            {
+                nowhere(ids, &told)
+            }
+            Some(_) | None => Vec::new(),
+        };
         let told = Told {
             version: 1,
             estate: file.estate.name.clone(),
             store,
             from: range.from,
             target_time,
-            complete: told.iter().all(|shard| shard.complete),
+            complete: absent.is_empty() && told.iter().all(|shard| shard.complete),
+            absent,
             shards: told,
         };
         printer.data(&told, || text(&told));
@@ -149,6 +163,11 @@ impl AuditEvents {
             Exit::Unvalidated
         })
     }
+}
+
+fn nowhere(ids: &[SiteId], shards: &[ShardTold]) -> Vec<SiteId> {
+    let is_nowhere = |id: &&SiteId| shards.iter().all(|shard| shard.audited.absent.contains(id));
+    ids.iter().filter(is_nowhere).cloned().collect()
 }
 
 fn sites(text: &str) -> Result<Option<Vec<SiteId>>, Failure> {
@@ -190,6 +209,11 @@ fn text(told: &Told) -> String {
             text.push_str(&format!(", the last at {last}"));
         }
         text.push('\n');
+        if let (Some(target), None) = (told.target_time, audited.first_after) {
+            text.push_str(&format!(
+                "  note     the record does not go on after {target}: nothing shows that it is whole up to then\n"
+            ));
+        }
         for window in &audited.windows {
             let mark = if window.healed { "healed " } else { "missing" };
             let words = window.words();
@@ -205,9 +229,15 @@ fn text(told: &Told) -> String {
             }
         }
     }
+    for site in &told.absent {
+        text.push_str(&format!(
+            "  missing  site {site}: the record has no event of it\n"
+        ));
+    }
     let open: usize = told.shards.iter().map(|shard| shard.audited.open()).sum();
     text.push_str(&match (told.complete, open) {
         (true, _) => format!("{}: complete\n", told.store),
+        (false, 0) => format!("{}: not complete\n", told.store),
         (false, open) => format!(
             "{}: not complete, {}\n",
             told.store,

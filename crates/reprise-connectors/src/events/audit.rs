@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::{Fault, RecoveryPoint, SiteId, StoreId, Timestamp};
+use reprise_model::{Events, Fault, RecoveryPoint, SiteId, StoreId, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -139,7 +139,7 @@ fn judge(
     id: &SiteId,
     streams: BTreeMap<String, Vec<Seen>>,
 ) -> SiteState {
-    let rules = index.rules();
+    let rules = index.rules(manifest);
     let mut state = SiteState {
         site: id.clone(),
         streams: BTreeMap::new(),
@@ -150,6 +150,7 @@ fn judge(
         state.windows.extend(judged.windows.iter().cloned());
         state.streams.insert(name, judged);
     }
+    state.windows.extend(absent(&state, &index.events));
     // A stream that goes on after T without a gap has lost nothing; of any
     // other nobody knows whether its last events were in the broken piece.
     let all_proven = !state.streams.is_empty() && state.streams.values().all(|one| one.proven);
@@ -168,6 +169,32 @@ fn judge(
         note: Some(note(damage)),
     }));
     state
+}
+
+/// What the site should have events of, and has none. Nothing shows such a loss
+/// by itself: no number is missing where there is none.
+fn absent(state: &SiteState, events: &Events) -> Vec<Window> {
+    let window = |stream: Option<&String>, note: &str| Window {
+        kind: WindowKind::Absent,
+        site: state.site.clone(),
+        stream: stream.cloned(),
+        from_seq: None,
+        to_seq: None,
+        from_time: None,
+        to_time: None,
+        count: 0,
+        healed: false,
+        note: Some(note.to_owned()),
+    };
+    let expected = events.streams.iter().flatten();
+    let missing = expected.filter(|name| !state.streams.contains_key(*name));
+    let mut windows: Vec<Window> = missing
+        .map(|name| window(Some(name), "the record has no event of it"))
+        .collect();
+    if events.streams.is_none() && state.streams.is_empty() {
+        windows.push(window(None, "the record has no event of this site"));
+    }
+    windows
 }
 
 /// What another segment holds says nothing about this one: names need not be in
@@ -200,6 +227,8 @@ pub struct Audited {
     /// When the archive's last event at or before T was.
     pub last_before: Option<Timestamp>,
     pub first_after: Option<Timestamp>,
+    /// Sites that were asked for by name, and have no event here.
+    pub absent: Vec<SiteId>,
     pub windows: Vec<Window>,
     /// Pieces of segments that no copy has whole.
     pub damages: Vec<Damage>,
@@ -213,7 +242,8 @@ impl Audited {
 
     /// Where nothing could be read, nothing is known to be complete.
     pub fn is_complete(&self) -> bool {
-        self.open() == 0 && (self.sites > 0 || self.damages.is_empty())
+        let has_events = self.last_before.is_some() || self.first_after.is_some();
+        self.open() == 0 && has_events
     }
 }
 
@@ -242,17 +272,23 @@ pub(super) fn audited(index: &Index, manifest: &Manifest, range: &Range) -> Resu
         events: 0,
         last_before: manifest.last_before,
         first_after: manifest.first_after,
+        absent: Vec::new(),
         windows: Vec::new(),
         damages: manifest.damages.clone(),
     };
     let mut take = |state: SiteState| {
-        audited.sites += 1;
+        let is_here = !state.streams.is_empty();
+        audited.sites += u64::from(is_here);
         audited.streams += state.streams.len() as u64;
         audited.events += state.events();
         let shown = state.windows.into_iter();
-        audited
-            .windows
-            .extend(shown.filter(|window| range.shows(window)));
+        audited.windows.extend(shown.filter(|window| {
+            // Another shard may have the site: who knows them all decides.
+            range.shows(window) && (is_here || window.kind != WindowKind::Absent)
+        }));
+        if !is_here {
+            audited.absent.push(state.site);
+        }
     };
     match &range.sites {
         None => all(index, manifest, &mut take)?,

@@ -31,6 +31,8 @@ pub(super) struct Rules {
     /// The number that every stream begins with.
     pub first: i64,
     pub max_silence: Option<Duration>,
+    /// Where a silence that nothing ends is measured to.
+    pub end: Option<Timestamp>,
 }
 
 impl Rules {
@@ -257,13 +259,13 @@ impl Look<'_> {
                 self.windows.push(window);
             }
         }
-        // Where nothing follows, the silence lasts to T.
-        let (Some(last), None, Some(target)) = (kept.last(), next, self.rules.target) else {
+        // Where nothing follows, the silence lasts to the end.
+        let (Some(last), None, Some(end)) = (kept.last(), next, self.rules.end) else {
             return;
         };
-        if last.seen.time.saturating_add(longest) < target {
+        if last.seen.time.saturating_add(longest) < end {
             let mut window = self.window(WindowKind::Silence, Some(&last.seen), None);
-            window.to_time = Some(target);
+            window.to_time = Some(end);
             self.windows.push(window);
         }
     }

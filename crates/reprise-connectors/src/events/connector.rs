@@ -1,10 +1,12 @@
 //! The connector: hands each action to the part that does it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use reprise_model::{Action, Fault, FaultKind, Outcome, Timestamp, Volume};
+use reprise_model::{Action, Fault, FaultKind, Outcome, SiteId, Timestamp, Volume};
 use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Probe};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
@@ -20,8 +22,11 @@ use crate::rows::Options;
 /// One store of kind `events`.
 pub struct EventsConnector {
     config: EventsConfig,
-    /// One index is built at a time.
-    building: Arc<Mutex<()>>,
+    /// One index is built at a time. It says when each was last made anew for a
+    /// site's sake.
+    building: Arc<Mutex<BTreeMap<PathBuf, Instant>>>,
+    /// Held to put an index into its place, or to open a file of one.
+    swap: Arc<RwLock<()>>,
     /// Connections to the live ends.
     slots: Semaphore,
 }
@@ -41,6 +46,7 @@ impl EventsConnector {
             slots: Semaphore::new(config.live_connections.max(1)),
             config,
             building: Arc::default(),
+            swap: Arc::default(),
         }
     }
 
@@ -59,11 +65,12 @@ impl EventsConnector {
             target: Some(target),
             archive: shard.archive.clone(),
             events: self.config.events.clone(),
+            swap: Arc::clone(&self.swap),
         }
     }
 
     /// Held by the work itself, which goes on when nobody waits for it any longer.
-    async fn alone(&self) -> OwnedMutexGuard<()> {
+    async fn alone(&self) -> OwnedMutexGuard<BTreeMap<PathBuf, Instant>> {
         Arc::clone(&self.building).lock_owned().await
     }
 
@@ -82,16 +89,40 @@ impl EventsConnector {
         .await
     }
 
-    /// The index of T. One that somebody swept away is made again.
-    async fn manifest(&self, index: &Index) -> Result<Manifest, Fault> {
-        let alone = self.alone().await;
-        let index = index.clone();
+    /// What the index of T says of a site. It is made again where somebody
+    /// swept it away, or where something is missing and the archive is not what
+    /// it was: the operator may have filled the gap. An archive in use is never
+    /// what it was, so that is done once a minute at most.
+    async fn state(&self, index: &Index, site: &SiteId) -> Result<(Manifest, SiteState), Fault> {
+        let (own, id) = (index.clone(), site.clone());
+        let found = blocking(move || {
+            let Some(manifest) = own.manifest() else {
+                return Ok(None);
+            };
+            let state = audit::site(&own, &manifest, &id)?;
+            let is_known = state.open().next().is_none() || own.is_current(&manifest);
+            Ok(Some((manifest, state, is_known)))
+        })
+        .await?;
+        if let Some((manifest, state, true)) = found {
+            return Ok((manifest, state));
+        }
+        let mut alone = self.alone().await;
+        let (own, id) = (index.clone(), site.clone());
         blocking(move || {
-            let _alone = alone;
-            match index.manifest() {
-                Some(manifest) => Ok(manifest),
-                None => index.build(true),
-            }
+            let manifest = match own.manifest() {
+                Some(manifest) if own.is_current(&manifest) => manifest,
+                Some(manifest) if alone.get(&own.folder).is_some_and(is_recent) => manifest,
+                found => {
+                    let built = own.build(true)?;
+                    if found.is_some() {
+                        alone.insert(own.folder.clone(), Instant::now());
+                    }
+                    built
+                }
+            };
+            let state = audit::site(&own, &manifest, &id)?;
+            Ok((manifest, state))
         })
         .await
     }
@@ -100,9 +131,7 @@ impl EventsConnector {
         let shard = self.shard(call)?;
         let site = call.site()?;
         let index = self.index(shard, call.target_time);
-        let manifest = self.manifest(&index).await?;
-        let (own, held, id) = (index.clone(), manifest.clone(), site.id.clone());
-        let state = blocking(move || audit::site(&own, &held, &id)).await?;
+        let (manifest, state) = self.state(&index, &site.id).await?;
         Ok(Ends {
             shard,
             site,
@@ -118,7 +147,8 @@ impl EventsConnector {
         if ends.state.open().next().is_some() {
             let words = ends.state.words();
             return Err(Fault::refused(format!("the events are not complete: {words}")).hint(
-                "put what is missing into the archive or its second copy, and recover once more",
+                "put what is missing into the archive or its second copy, and `reprise retry` the task; \
+                 where sites may have no events, `streams` of the store's tenant says so",
             ));
         }
         let _slot = self.slot().await?;
@@ -128,6 +158,7 @@ impl EventsConnector {
             state: &ends.state,
             site: ends.site,
             key: &call.idempotency_key,
+            attempt: call.attempt.number,
             context,
         };
         let outcome = replay.restore(&mut session, options.on_conflict).await?;
@@ -217,6 +248,13 @@ impl EventsConnector {
         }
         .map_err(|fault| self.at_site(call, fault))
     }
+}
+
+/// Between two times that an index is made anew for a site's sake.
+const PAUSE: Duration = Duration::from_secs(60);
+
+fn is_recent(built: &Instant) -> bool {
+    built.elapsed() < PAUSE
 }
 
 /// What is said of the whole shard. Sites with gaps are told, and fail by

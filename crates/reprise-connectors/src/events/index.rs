@@ -14,6 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
 
 use reprise_model::{Events, Fault, SiteId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,8 @@ pub(super) struct Index {
     pub target: Option<Timestamp>,
     pub archive: Archive,
     pub events: Events,
+    /// Written while it is put into its place, read while a file of it is opened.
+    pub swap: Arc<RwLock<()>>,
 }
 
 /// An event as it stands in the index. Those after T have no payload: they
@@ -72,9 +75,10 @@ pub(super) struct Record<'a> {
 }
 
 impl Index {
-    pub fn rules(&self) -> Rules {
+    pub fn rules(&self, manifest: &Manifest) -> Rules {
         Rules {
             target: self.target,
+            end: self.target.or(manifest.last_before),
             first: self.events.first,
             max_silence: self.events.max_silence.map(|elapsed| elapsed.0),
         }
@@ -138,6 +142,7 @@ impl Index {
             file.write_all(&text)?;
             file.sync_all()?;
             File::open(draft)?.sync_all()?;
+            let _swap = self.swap.write();
             remove(&self.folder)?;
             fs::rename(draft, &self.folder)
         });
@@ -169,7 +174,7 @@ impl Index {
                 segments,
                 &self.events.fields,
                 |event, seen| {
-                    let is_in = self.rules().target.is_none_or(|target| seen.time <= target);
+                    let is_in = self.target.is_none_or(|target| seen.time <= target);
                     let record = Record {
                         site: event.site.clone(),
                         stream: event.stream.clone(),
@@ -213,7 +218,10 @@ impl Index {
     ) -> Result<(), Fault> {
         let path = bucket(&self.folder, number);
         let wrong = |error: &dyn std::fmt::Display| fault("read", &path, error);
-        let file = File::open(&path).map_err(|error| wrong(&error))?;
+        let file = {
+            let _swap = self.swap.read();
+            File::open(&path).map_err(|error| wrong(&error))?
+        };
         let mut reader = BufReader::with_capacity(1 << 17, file);
         let mut line = String::new();
         loop {

@@ -31,6 +31,7 @@ pub use segments::Damage;
 pub use window::{Window, WindowKind};
 
 use std::path::Path;
+use std::sync::Arc;
 
 use reprise_model::{Events, Fault, ShardId, StoreId, Timestamp};
 
@@ -51,6 +52,7 @@ pub fn audit(
         target,
         archive: archive.clone(),
         events: events.clone(),
+        swap: Arc::default(),
     };
     let looked = index
         .build(false)

@@ -77,6 +77,7 @@ pub(super) struct Replay<'a> {
     pub site: &'a CallSite,
     /// The same for every attempt.
     pub key: &'a str,
+    pub attempt: u32,
     pub context: &'a dyn Context,
 }
 
@@ -89,6 +90,7 @@ impl Replay<'_> {
         let streams: Vec<String> = self.state.streams.keys().cloned().collect();
         let first = self.index.events.first;
         let mut held = session.held(self.site, &streams).await?;
+        let mut key = self.key.to_owned();
         let standing = Standing::of(self.state, &held, first);
         if let Some(conflict) = standing.conflict() {
             match on_conflict {
@@ -105,10 +107,12 @@ impl Replay<'_> {
                 OnConflict::Replace => {
                     session.clear(self.site).await?;
                     held = Held::default();
+                    // The target may still answer for what it has forgotten.
+                    key = format!("{key}-cleared-{}", self.attempt);
                 }
             }
         }
-        self.replay(session, &held, first).await
+        self.replay(session, &held, first, &key).await
     }
 
     async fn replay(
@@ -116,6 +120,7 @@ impl Replay<'_> {
         session: &mut Session<'_>,
         held: &Held,
         first: i64,
+        key: &str,
     ) -> Result<Outcome, Fault> {
         let due = self.due(held).await?;
         let all: usize = due.values().map(Vec::len).sum();
@@ -129,7 +134,7 @@ impl Replay<'_> {
                         "cancelled between two batches",
                     ));
                 }
-                let applied = session.apply(self.site, stream, after, batch, self.key);
+                let applied = session.apply(self.site, stream, after, batch, key);
                 match applied.await? {
                     Applied::Yes => {}
                     Applied::Moved => {

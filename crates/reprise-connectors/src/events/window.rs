@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowKind {
+    /// No event at all, of a stream or of the site.
+    Absent,
     /// Numbers that no event has.
     Gap,
     /// Longer without an event than the estate expects.
@@ -25,6 +27,7 @@ pub enum WindowKind {
 impl WindowKind {
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Absent => "absent",
             Self::Gap => "gap",
             Self::Silence => "silence",
             Self::Conflict => "conflict",

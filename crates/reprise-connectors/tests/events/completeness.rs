@@ -122,6 +122,45 @@ async fn a_gap_that_was_filled_since_is_seen_by_the_next_recovery() {
     assert_eq!(missing(&connector, "s1").await, "");
 }
 
+/// The site's own task sees it, too: the shard is recovered only once.
+#[tokio::test]
+async fn a_gap_that_was_filled_since_is_seen_by_the_next_attempt() {
+    let recorded = Recorded::new();
+    recorded.put("a.jsonl", &lines("s1", "clicks", (1..=40).chain(44..=120)));
+    let connector = recorded.reader();
+    assert!(missing(&connector, "s1").await.contains("gap of 3 events"));
+    recorded.put("b.jsonl", &lines("s1", "clicks", 41..=43));
+    assert_eq!(missing(&connector, "s1").await, "");
+}
+
+#[tokio::test]
+async fn what_has_no_event_at_all_is_missing_where_it_is_expected() {
+    let mut recorded = Recorded::new();
+    recorded.put("a.jsonl", &lines("s1", "clicks", 1..=120));
+    let expect = "site s9: store activity: absent (the record has no event of this site)";
+    assert_eq!(missing(&recorded.reader(), "s9").await, expect);
+    let named = Range {
+        sites: Some(vec!["s1".into(), "s9".into()]),
+        ..Range::default()
+    };
+    let all = audited(&recorded, &named);
+    assert_eq!((all.sites, all.absent), (1, vec!["s9".into()]));
+
+    recorded.streams = Some(vec!["clicks".to_owned(), "logins".to_owned()]);
+    let expect = "site s1: store activity: stream logins: absent (the record has no event of it)";
+    assert_eq!(missing(&recorded.reader(), "s1").await, expect);
+    let all = audited(&recorded, &Range::default());
+    assert_eq!(kinds(&all), [(WindowKind::Absent, false, 0)]);
+    assert!(!all.is_complete());
+
+    recorded.streams = Some(Vec::new());
+    assert_eq!(missing(&recorded.reader(), "s9").await, "");
+    // A record of nothing is complete for nobody.
+    let empty = Recorded::new();
+    empty.put("a.jsonl", "");
+    assert!(!audited(&empty, &Range::default()).is_complete());
+}
+
 #[tokio::test]
 async fn an_archive_that_ends_before_t_proves_only_its_end() {
     let recorded = Recorded::new();
@@ -146,6 +185,26 @@ async fn silences_are_windows_where_the_estate_says_how_long() {
         .collect();
     let silence = |from, to| (WindowKind::Silence, Some(at(from)), Some(at(to)));
     assert_eq!(told, [silence(20, 60), silence(60, T)]);
+    // Without a moment, a stream that stopped is silent to the archive's end.
+    recorded.put("b.jsonl", &lines("s2", "a", 1..=200));
+    let to_the_end = audit(
+        &"activity".into(),
+        &"main".into(),
+        &recorded.archive(),
+        &recorded.events(None),
+        None,
+        &Range::default(),
+        &recorded.path("scratch"),
+    );
+    let windows = to_the_end.unwrap().windows;
+    let last = windows
+        .iter()
+        .max_by_key(|window| window.from_time)
+        .unwrap();
+    assert_eq!(
+        (last.from_time, last.to_time),
+        (Some(at(60)), Some(at(200)))
+    );
     assert!(missing(&recorded.reader(), "s1").await.contains("silence"));
 }
 

@@ -117,4 +117,11 @@ async fn live_that_is_later_than_t_is_cleared_only_when_told() {
         .unwrap();
     assert_eq!(server.numbers(STREAM), (1..=100).collect::<Vec<i64>>());
     assert_eq!(server.numbers(neighbour), [1]);
+    // A target that remembers keys must not answer for what it has forgotten.
+    let state = server.state.lock().unwrap();
+    assert!(
+        state.keys.iter().all(|key| key.contains("cleared-1")),
+        "{:?}",
+        state.keys
+    );
 }

@@ -47,6 +47,7 @@ pub fn lines(site: &str, stream: &str, numbers: impl IntoIterator<Item = i64>) -
 pub struct Recorded {
     pub folder: TempDir,
     pub max_silence: Option<Elapsed>,
+    pub streams: Option<Vec<String>>,
     pub has_second: bool,
 }
 
@@ -57,6 +58,7 @@ impl Recorded {
         Self {
             folder,
             max_silence: None,
+            streams: None,
             has_second: false,
         }
     }
@@ -102,6 +104,7 @@ impl Recorded {
             fields: EventFields::default(),
             first: 1,
             max_silence: self.max_silence,
+            streams: self.streams.clone(),
             target,
         }
     }

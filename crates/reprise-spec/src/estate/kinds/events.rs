@@ -59,6 +59,15 @@ static TENANT: Shape = Shape::new(
             "Longest time without an event that is expected of a stream; longer ones fail the verdict.",
         ),
         Field::optional(
+            "streams",
+            Kind::List {
+                of: &Kind::Text,
+                least: 0,
+            },
+            "The streams that every site has: one without any event fails the verdict.",
+        )
+        .default("any: at least one event of each site; `[]`: not even that"),
+        Field::optional(
             "sql",
             Kind::Shape(&SQL),
             "Statements for a target that is PostgreSQL.",
@@ -200,8 +209,14 @@ pub(super) fn tenancy(node: &Node) -> Option<Tenancy> {
         },
         first: i64::from(node.text_at("from_zero") != Some("true")),
         max_silence: node.text_at("max_silence").and_then(duration),
+        streams: node.get("streams").map(names),
         target,
     })))
+}
+
+fn names(list: &Node) -> Vec<String> {
+    let items = list.items().iter();
+    items.filter_map(Node::text).map(str::to_owned).collect()
 }
 
 fn sql(node: &Node) -> Option<SqlTarget> {
