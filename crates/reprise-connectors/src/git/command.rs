@@ -9,8 +9,11 @@ use reprise_model::{Fault, FaultKind};
 /// Of what git says about a failure, at most this many characters are passed on.
 const WORDS: usize = 300;
 
+/// A repository elsewhere that says nothing for so many seconds is given up.
+const STALLED: u32 = if cfg!(test) { 1 } else { 60 };
+
 /// Nothing of a user's configuration, no question to a terminal, no hook, and
-/// repositories of other accounts are read.
+/// repositories of other accounts are read. Nobody is waited for without end.
 fn git(folder: Option<&Path>) -> Command {
     let mut command = Command::new("git");
     command
@@ -26,14 +29,32 @@ fn git(folder: Option<&Path>) -> Command {
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_LITERAL_PATHSPECS", "1")
         .env("GIT_NO_REPLACE_OBJECTS", "1")
-        .env("GIT_CONFIG_COUNT", "1")
-        .env("GIT_CONFIG_KEY_0", "safe.directory")
-        .env("GIT_CONFIG_VALUE_0", "*")
+        .env("GIT_SSH_COMMAND", patient_ssh())
         .stdin(Stdio::null());
+    let settings = [
+        ("safe.directory", "*".to_owned()),
+        ("http.lowSpeedLimit", "1".to_owned()),
+        ("http.lowSpeedTime", STALLED.to_string()),
+    ];
+    command.env("GIT_CONFIG_COUNT", settings.len().to_string());
+    for (number, (key, value)) in settings.iter().enumerate() {
+        command
+            .env(format!("GIT_CONFIG_KEY_{number}"), key)
+            .env(format!("GIT_CONFIG_VALUE_{number}"), value);
+    }
     if let Some(folder) = folder {
         command.arg("--git-dir").arg(folder);
     }
     command
+}
+
+/// Asks nobody, and finds out that the other side is gone.
+fn patient_ssh() -> String {
+    let pause = STALLED.div_ceil(4);
+    format!(
+        "ssh -o BatchMode=yes -o ConnectTimeout={STALLED} -o ServerAliveInterval={pause} \
+         -o ServerAliveCountMax=4"
+    )
 }
 
 fn absent(error: &std::io::Error) -> Fault {
@@ -55,12 +76,15 @@ fn failed(doing: &str, said: &[u8]) -> Fault {
     let words = String::from_utf8_lossy(said);
     let one_line = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let short: String = one_line.chars().take(WORDS).collect();
+    // As git, curl and ssh say it.
     let passing = [
         "Could not resolve host",
         "Connection refused",
-        "Connection timed out",
+        "onnection timed out",
         "Connection reset",
         "unable to access",
+        "Operation too slow",
+        "not responding",
     ];
     let kind = match passing.iter().any(|sign| words.contains(sign)) {
         true => FaultKind::Temporary,
@@ -116,4 +140,21 @@ pub(super) fn contents(
     }
     let _ = child.wait();
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// The listener takes connections and never answers.
+    #[test]
+    fn a_repository_that_says_nothing_is_given_up() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let url = format!("http://127.0.0.1:{port}/config.git");
+        let fault = run(None, &["ls-remote", "--", &url]).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Temporary, "{fault}");
+    }
 }

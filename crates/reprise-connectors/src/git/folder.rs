@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use reprise_model::{Fault, FaultKind};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use crate::shared::room;
@@ -114,17 +114,28 @@ impl Folder {
         })
     }
 
-    /// Written beside its place, durable, and renamed into it.
+    /// Written beside its place, durable, and renamed into it. Whose file it
+    /// was, and who may read it, stays so: git knows only whether it is
+    /// executable.
     pub fn write(&self, path: &str, content: &[u8], executable: bool) -> Result<(), Fault> {
         let folder = self.parent(path, true)?;
         let folder = folder.ok_or_else(|| self.fault("write", path, &"its folder went away"))?;
         let draft = draft_of(name_of(path));
-        let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
+        let before = rustix::fs::statat(&folder, name_of(path), AtFlags::SYMLINK_NOFOLLOW).ok();
+        let mode = before.as_ref().map_or(0o644, |before| before.st_mode);
+        let mode = Mode::from_raw_mode(mode_of(mode, executable));
         let put = || -> io::Result<()> {
             let flags =
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let mut file = File::from(rustix::fs::openat(&folder, &draft, flags, mode)?);
             file.write_all(content)?;
+            if let Some(before) = &before
+                && let (uid, gid) = (before.st_uid, before.st_gid)
+                && (uid, gid) != owner_of(&file)?
+            {
+                let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+                rustix::fs::fchown(&file, Some(uid), Some(gid)).map_err(not_given_back)?;
+            }
             // The account's umask is not the service's.
             rustix::fs::fchmod(&file, mode)?;
             file.sync_all()?;
@@ -209,6 +220,25 @@ impl Folder {
             false => fault,
         }
     }
+}
+
+/// Who may read it may execute it, or nobody may.
+fn mode_of(before: u32, executable: bool) -> u32 {
+    let plain = before & 0o666;
+    match executable {
+        true => plain | (plain & 0o444) >> 2,
+        false => plain,
+    }
+}
+
+fn not_given_back(error: Errno) -> io::Error {
+    let what = "it is another account's, and cannot be given back to it";
+    io::Error::other(format!("{what}: {error}"))
+}
+
+fn owner_of(file: &File) -> io::Result<(u32, u32)> {
+    let about = rustix::fs::fstat(file)?;
+    Ok((about.st_uid, about.st_gid))
 }
 
 /// Of one writer alone: another that was cut off may still be at work.

@@ -45,6 +45,9 @@ impl Slice<'_> {
             .collect();
         contents(&self.repository, &ids, |number, wanted| {
             let entry = &self.entries[number];
+            if is_pointer(&wanted) {
+                return Err(elsewhere(&entry.path));
+            }
             match self.folder.look(&entry.path)? {
                 Standing::Nothing => found.missing.push(number),
                 Standing::File {
@@ -215,6 +218,20 @@ impl Slice<'_> {
         fault.checks.push(check);
         Err(fault)
     }
+}
+
+/// Git LFS keeps a text in the place of a content that is elsewhere.
+/// Source: the specification of its pointer files, version 1.
+fn is_pointer(content: &[u8]) -> bool {
+    const FIRST: &[u8] = b"version https://git-lfs.github.com/spec/";
+    content.len() < 1024 && content.starts_with(FIRST)
+}
+
+fn elsewhere(path: &str) -> Fault {
+    Fault::permanent(format!(
+        "{path} is a pointer of Git LFS: its content is not in the repository"
+    ))
+    .hint("keep it in the repository itself, or in a store of kind `folder` or `s3`")
 }
 
 impl Differences {

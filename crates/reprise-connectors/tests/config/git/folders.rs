@@ -1,7 +1,7 @@
 //! What becomes of the live folder.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use reprise_model::{Action, FaultKind};
 use reprise_ports::Connector;
@@ -111,6 +111,24 @@ async fn the_right_to_execute_is_part_of_a_file() {
     assert!(!is_done(&connector, "1", at(25), "{}").await);
     comes_back(&connector, "1", at(25), r#"{"on_conflict":"replace"}"#).await;
     assert_eq!(mode(), 0o755);
+}
+
+/// A file of secrets stays one: git does not know who may read it.
+#[tokio::test]
+async fn who_may_read_a_file_stays_so() {
+    let world = world();
+    world.put_live(&[("sites/1/a", "changed")]);
+    let path = world.live("sites/1/a");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let is_root = std::os::unix::fs::chown(&path, Some(12345), Some(12345)).is_ok();
+    let connector = world.connector();
+    comes_back(&connector, "1", at(25), r#"{"on_conflict":"replace"}"#).await;
+    assert_eq!(world.read_live("sites/1/a"), "one");
+    let about = fs::metadata(&path).unwrap();
+    assert_eq!(about.permissions().mode() & 0o777, 0o640);
+    if is_root {
+        assert_eq!((about.uid(), about.gid()), (12345, 12345));
+    }
 }
 
 #[tokio::test]

@@ -80,6 +80,27 @@ async fn links_in_the_repository_are_refused_for_their_site_alone() {
 }
 
 #[tokio::test]
+async fn a_content_that_is_elsewhere_is_refused_for_its_site_alone() {
+    let world = world();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12345\n";
+    world.commit(
+        15,
+        &[
+            ("sites/1/logo.png", pointer),
+            ("sites/2/back\\slash", "two"),
+        ],
+    );
+    let connector = world.connector();
+    let fault = perform(&connector, Action::Restore, "1", at(20), "{}")
+        .await
+        .unwrap_err();
+    let expect = "sites/1/logo.png is a pointer of Git LFS";
+    assert!(fault.message.contains(expect), "{}", fault.message);
+    comes_back(&connector, "2", at(20), "{}").await;
+    assert_eq!(world.read_live("sites/2/back\\slash"), "two");
+}
+
+#[tokio::test]
 async fn a_repository_that_is_not_there_or_down_is_told_apart() {
     let world = world();
     let recover = async |repository: &str| {
