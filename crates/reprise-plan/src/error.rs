@@ -97,6 +97,18 @@ pub enum PlanError {
         action: &'static str,
         scope: &'static str,
     },
+    #[error(
+        "step {step} says `with: {{ {option} }}`, which store {store} of kind `{kind}` does not know; \
+         {}", those(.known)
+    )]
+    UnknownOption {
+        step: StepName,
+        option: String,
+        store: StoreId,
+        kind: &'static str,
+        /// What it knows, in words; empty where that is nothing.
+        known: String,
+    },
     #[error("step {step} does not say what it compares: {why}")]
     NothingCompared { step: StepName, why: String },
     #[error("pool {pool} has no slots: its tasks would never start")]
@@ -134,6 +146,7 @@ impl PlanError {
             Self::UnknownPool { .. } => "unknown-pool",
             Self::PoolWithoutSlots { .. } => "pool-without-slots",
             Self::StoreMissing { .. } => "store-missing",
+            Self::UnknownOption { .. } => "unknown-option",
             Self::NothingCompared { .. } => "nothing-compared",
             Self::Cycle { .. } => "cycle",
             Self::TooManyEdges { .. } => "too-many-dependencies",
@@ -188,6 +201,13 @@ fn first_at(place: &Option<Place>) -> String {
     place
         .as_ref()
         .map_or(String::new(), |p| format!(", first at {p}"))
+}
+
+fn those(known: &str) -> String {
+    match known {
+        "" => "it knows no options".to_owned(),
+        known => format!("it knows {known}"),
+    }
 }
 
 fn meant(nearest: &Option<String>) -> String {

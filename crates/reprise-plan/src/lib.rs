@@ -13,6 +13,7 @@ mod input;
 pub mod learn;
 mod lint;
 mod nearest;
+mod options;
 mod own;
 mod placement;
 mod render;

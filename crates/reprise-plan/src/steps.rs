@@ -11,6 +11,7 @@ use reprise_model::{Estate, References, Runbook, Scope, Step, StepName, StoreId}
 
 use crate::error::PlanError;
 use crate::nearest::nearest;
+use crate::options;
 
 /// Steps by their place in the runbook; an edge leads from a need to the step
 /// that has it.
@@ -194,6 +195,9 @@ fn unknown_names(
                 store,
             });
         }
+    }
+    if let Some(store) = step.store.as_ref().and_then(|id| estate.store(id)) {
+        errors.extend(options::unknown(step, store));
     }
     if step.store.is_none() && (step.scope == Scope::Shard || step.action.wants_store()) {
         errors.push(PlanError::StoreMissing {

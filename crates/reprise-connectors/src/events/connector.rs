@@ -291,9 +291,12 @@ fn archive_only(with: &Map<String, Value>) -> Result<bool, Fault> {
     for (key, value) in with {
         match (key.as_str(), value.as_str()) {
             ("only", Some("completeness")) => only = true,
+            // Of its restore: what it decides is not for a verification.
+            ("on_conflict", Some("refuse" | "replace")) => {}
             _ => {
                 let message = format!("`with: {key}: {value}` is no option of this step");
-                return Err(Fault::permanent(message).hint("it knows `only`: completeness"));
+                return Err(Fault::permanent(message)
+                    .hint("it knows `only`: completeness, and `on_conflict` of its restore"));
             }
         }
     }

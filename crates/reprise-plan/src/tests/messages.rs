@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::{Layer, Objects, Tenancy};
+use reprise_model::{Layer, Objects, StoreKind, Tenancy};
 
 use crate::fixture::{compiled, estate, four_sites, ids, input, runbook, sites, store};
 use crate::{Place, PlanErrors, SelectedId, Selection, compile};
@@ -46,6 +46,28 @@ fn mistakes_in_the_steps() {
     ]), @r"
     [cycle] steps need each other in a circle: a -> c -> b -> a
     [cycle] steps need each other in a circle: d -> d
+    ");
+}
+
+#[test]
+fn options_that_the_kind_of_store_does_not_know() {
+    let mut estate = estate();
+    estate.stores[0].kind = StoreKind::Mariadb;
+    let store = estate.stores[0].id.clone();
+    let mut runbook = runbook(&[&format!("back site restore {store}")]);
+    runbook.steps[0].with = [
+        ("on_conflict", "replace"),
+        ("ties", "include"),
+        ("lock_timeout", "2s"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.into()))
+    .into_iter()
+    .collect();
+    let input = input(&estate, &runbook, four_sites(), Selection::All);
+    let errors = compile(input).expect_err("a mistake");
+    insta::assert_snapshot!(shown(errors), @r"
+    [unknown-option] step back says `with: { on_conflict: replace }`, which store catalogue of kind `mariadb` does not know; it knows on_conflict (refuse), lock_timeout, statement_timeout
+    [unknown-option] step back says `with: { ties: include }`, which store catalogue of kind `mariadb` does not know; it knows on_conflict (refuse), lock_timeout, statement_timeout
     ");
 }
 
