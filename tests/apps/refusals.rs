@@ -66,6 +66,17 @@ async fn a_token_that_is_no_longer_accepted_is_renewed_once() {
 }
 
 #[tokio::test]
+async fn a_token_takes_the_place_of_the_user_in_the_address() {
+    let bench = Bench::new().await;
+    let url = bench.vendor.url().replace("://", "://ada:hidden@");
+    let connector = bench.connector_to(&url);
+    perform(&*connector, &call(Action::Restore, "7"))
+        .await
+        .unwrap();
+    assert_eq!(bench.vendor.counts().unauthorized, 0);
+}
+
+#[tokio::test]
 async fn a_token_endpoint_that_is_busy_may_pass() {
     let bench = Bench::new().await;
     bench.vendor.tell([Mischief::new(What::Busy("3".to_owned()))

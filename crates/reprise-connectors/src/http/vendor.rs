@@ -109,7 +109,7 @@ impl Vendor {
     /// Asks, with a token that is renewed once.
     pub async fn ask(&self, asked: &Asked, auth: Option<&Credentials>) -> Result<Answer, Miss> {
         let Some(credentials) = auth else {
-            return self.send(self.request(asked)).await;
+            return self.send(self.signed(asked)).await;
         };
         let token = self.token.newer_than(None, self, credentials).await?;
         let (name, value) = bearer(&token)?;
@@ -127,14 +127,20 @@ impl Vendor {
         self.send(self.request(asked).header(name, value)).await
     }
 
+    /// By the user of the live URL: a token, where there is one, takes its place.
+    fn signed(&self, asked: &Asked) -> RequestBuilder {
+        let request = self.request(asked);
+        match &self.user {
+            Some((user, password)) => request.basic_auth(user, Some(password.expose_secret())),
+            None => request,
+        }
+    }
+
     fn request(&self, asked: &Asked) -> RequestBuilder {
-        let mut request = self
+        let request = self
             .client
             .request(asked.method.clone(), asked.url.clone())
             .headers(asked.headers.clone());
-        if let Some((user, password)) = &self.user {
-            request = request.basic_auth(user, Some(password.expose_secret()));
-        }
         match &asked.body {
             Some(body) => request.body(body.clone()),
             None => request,
