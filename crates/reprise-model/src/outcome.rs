@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Check, Elapsed, Timestamp};
+use crate::{Check, Elapsed, Timestamp, Verdict};
 
 /// Data moved or looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -51,6 +51,23 @@ pub struct Outcome {
     pub recovery_point: Option<RecoveryPoint>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+}
+
+impl Outcome {
+    /// Work of which a check failed, or could not look, has not succeeded:
+    /// nothing that waits for it may go on.
+    pub fn judged(self) -> Result<Self, Fault> {
+        let not_passed = self.checks.iter().max_by_key(|check| check.verdict);
+        let what = match not_passed.map(|check| check.verdict) {
+            None | Some(Verdict::Pass) => return Ok(self),
+            Some(Verdict::Unknown) => "is unknown",
+            Some(Verdict::Fail) => "did not pass",
+        };
+        let name = not_passed.map_or("", |check| check.name.as_str());
+        let mut fault = Fault::new(FaultKind::Validation, format!("check `{name}` {what}"));
+        fault.checks = self.checks;
+        Err(fault)
+    }
 }
 
 fn is_nothing(volume: &Volume) -> bool {

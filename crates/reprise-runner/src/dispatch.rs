@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use reprise_engine::{Answer, Input};
-use reprise_model::{AttemptId, Fault, FaultKind, Seq};
+use reprise_model::{AttemptId, Fault, FaultKind, Outcome, Seq};
 use reprise_ports::{Call, Connector, Context, JournalError, Probe, Progress};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -148,7 +148,10 @@ async fn run(
     match work {
         Work::Perform => Input::Finished {
             attempt,
-            result: connector.perform(call, context).await,
+            result: connector
+                .perform(call, context)
+                .await
+                .and_then(Outcome::judged),
         },
         Work::Probe(mark) => {
             let answer = match connector.probe(call, mark.as_ref(), context).await {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reprise_journal::MemoryJournal;
 use reprise_model::{
-    Action, AttemptEnd, Command, Elapsed, Entry, Event, Fault, Outcome, Plan, RecoveryPoint,
-    RunEnd, RunId, Seq, StoreId, TaskIx, TaskKey, Timestamp,
+    Action, AttemptEnd, Check, Command, Elapsed, Entry, Event, Fault, Outcome, Plan, RecoveryPoint,
+    RunEnd, RunId, Seq, StoreId, TaskIx, TaskKey, Timestamp, Verdict,
 };
 use reprise_ports::{Call, Connector, Context, Inspect, Inspection, Journal, NewRun, Probe};
 use reprise_runner::{ExecuteOptions, Execution, RunError, Signals, Silent, World, execute};
@@ -26,6 +26,8 @@ use serde_json::{Value, json};
 struct Scripted {
     performed: Mutex<BTreeMap<TaskKey, u32>>,
     fails: Mutex<BTreeMap<String, Vec<Fault>>>,
+    /// The task whose check could not look.
+    unsure: Mutex<Option<TaskKey>>,
     /// Seconds before the target time at which a shard was recovered.
     early: Mutex<BTreeMap<String, i64>>,
     /// Restores hang after their mark, until interrupted.
@@ -80,6 +82,13 @@ impl Connector for Scripted {
                 last_before: None,
                 first_after: None,
                 basis: "scripted".to_owned(),
+            });
+        }
+        if *self.unsure.lock().unwrap() == Some(call.task.clone()) {
+            outcome.checks.push(Check {
+                name: "references-in".to_owned(),
+                verdict: Verdict::Unknown,
+                evidence: json!({ "why": "permission denied" }),
             });
         }
         Ok(outcome)
@@ -213,6 +222,26 @@ async fn every_task_is_performed_once_and_its_end_is_in_the_journal() {
         .iter()
         .filter(|entry| matches!(entry.event, Event::Ended { .. }));
     assert_eq!(ends.count(), stage.plan.tasks.len());
+}
+
+#[tokio::test]
+async fn a_check_that_could_not_look_lets_its_site_through_nowhere() {
+    let stage = Stage::new(false).await;
+    *stage.connector.unsure.lock().unwrap() = Some(TaskKey::new("whole/site-00002"));
+    stage.execute(Signals::default()).await.unwrap();
+    assert_eq!(stage.connector.count("reachable/site-00001"), 1);
+    assert_eq!(stage.connector.count("reachable/site-00002"), 0);
+    let ends = stage.entries().await.into_iter();
+    let failed: Vec<String> = ends
+        .filter_map(|entry| match entry.event {
+            Event::Ended {
+                end: AttemptEnd::Failed(fault),
+                ..
+            } => Some(fault.message),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(failed, ["check `references-in` is unknown"]);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
-use reprise_model::{Fault, FaultKind, Outcome, Verdict};
+use reprise_model::{Fault, FaultKind, Outcome};
 use reprise_ports::{Context, Progress};
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 use tokio::io::AsyncWriteExt;
@@ -171,29 +171,23 @@ fn judge(
         Some(75) | None => Some(FaultKind::Temporary),
         Some(_) => Some(FaultKind::Permanent),
     };
-    let not_passed = outcome
-        .checks
-        .iter()
-        .filter(|check| check.verdict != Verdict::Pass)
-        .max_by_key(|check| check.verdict);
-    let (kind, mut message) = match (kind, not_passed) {
-        (Some(kind), _) => (kind, format!("{program} ended with {status}")),
-        (None, Some(check)) => {
-            let what = match check.verdict {
-                Verdict::Unknown => "is unknown",
-                Verdict::Pass | Verdict::Fail => "did not pass",
-            };
-            let message = format!("{program}: check `{}` {what}", shown(&check.name));
-            (FaultKind::Validation, message)
-        }
-        (None, None) => return Ok(outcome),
+    let mut fault = match kind {
+        Some(kind) => Fault {
+            checks: outcome.checks,
+            ..Fault::new(kind, format!("{program} ended with {status}"))
+        },
+        None => match outcome.judged() {
+            Ok(outcome) => return Ok(outcome),
+            Err(fault) => Fault {
+                message: format!("{program}: {}", shown(&fault.message)),
+                ..fault
+            },
+        },
     };
     for line in errors {
-        message.push_str("; ");
-        message.push_str(line);
+        fault.message.push_str("; ");
+        fault.message.push_str(line);
     }
-    let mut fault = Fault::new(kind, message);
-    fault.checks = outcome.checks;
     Err(fault)
 }
 
