@@ -9,6 +9,7 @@ mod apps;
 mod command;
 mod consistency;
 mod digest;
+pub mod dn;
 mod estate;
 mod event;
 mod events;

@@ -1,12 +1,15 @@
-//! Where sites are told apart by a path, of keys or of files, no site's path is
-//! another's or lies within it: a restore of the one would touch the other.
+//! Where sites are told apart by a path, of keys or of files, or by a place in
+//! a directory, no site's is another's or lies within it: a restore of the one
+//! would touch the other.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use reprise_model::dn::{DnKey, escape};
 use reprise_model::{SiteId, Store, Tenancy};
 
 use crate::error::{PlanError, PlanErrors};
+use crate::input::SiteRow;
 use crate::placement::place;
 use crate::render::{self, Facts};
 use crate::select::{Chosen, Roster};
@@ -15,24 +18,78 @@ use crate::select::{Chosen, Roster};
 struct Path<'a> {
     shard: usize,
     text: String,
+    /// The same taken apart, from the top.
+    parts: Vec<String>,
     site: &'a SiteId,
 }
 
 impl Path<'_> {
-    fn parts(&self) -> impl Iterator<Item = &str> {
-        self.text.split('/').filter(|part| !part.is_empty())
-    }
-
     /// Those that hold others come before them.
     fn order(&self, other: &Self) -> Ordering {
         let shards = self.shard.cmp(&other.shard);
-        shards.then_with(|| self.parts().cmp(other.parts()))
+        shards.then_with(|| self.parts.cmp(&other.parts))
     }
 
     fn holds(&self, other: &Self) -> bool {
-        let mut theirs = other.parts();
-        self.shard == other.shard && self.parts().all(|part| theirs.next() == Some(part))
+        self.shard == other.shard && other.parts.starts_with(&self.parts)
     }
+}
+
+/// How a store's sites are told apart.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// Folders, parted by slashes.
+    Slashes(&'a str),
+    /// A DN, which is compared as directories do.
+    Name(&'a str),
+}
+
+impl<'a> Way<'a> {
+    fn of(tenancy: &'a Tenancy) -> Option<Self> {
+        match tenancy {
+            Tenancy::Objects(objects) => Some(Self::Slashes(&objects.prefix)),
+            Tenancy::FileTree(tree) => Some(Self::Slashes(&tree.folder)),
+            Tenancy::Directory(directory) => Some(Self::Name(&directory.base)),
+            _ => None,
+        }
+    }
+
+    fn needs_no_look(self, roster: &Roster<'_>) -> bool {
+        match self {
+            Self::Slashes(template) => tells_by_id_alone(template),
+            Self::Name(template) => tells_by_id_alone(template) && differ_to_a_directory(roster),
+        }
+    }
+
+    /// The text and its parts; `None` where it cannot be told.
+    fn path(self, at: &str, site: &SiteId, row: &SiteRow) -> Option<(String, Vec<String>)> {
+        match self {
+            Self::Slashes(template) => {
+                let text = render(at, template, site, row)?;
+                let parts = text.split('/').filter(|part| !part.is_empty());
+                let parts = parts.map(str::to_owned).collect();
+                Some((text, parts))
+            }
+            Self::Name(template) => {
+                // As the connector fills it in: no value breaks out of its place.
+                let id: SiteId = escape(site.as_str()).into();
+                let tame = |(name, value): (&String, &String)| (name.clone(), escape(value));
+                let row: SiteRow = row.iter().map(tame).collect();
+                let text = render(at, template, &id, &row)?;
+                let parts: Vec<String> = DnKey::of(&text).from_top().map(str::to_owned).collect();
+                // No name at all is nobody's place, which the connector refuses.
+                (!parts.is_empty()).then_some((text, parts))
+            }
+        }
+    }
+}
+
+fn render(at: &str, template: &str, site: &SiteId, row: &SiteRow) -> Option<String> {
+    let facts = Facts {
+        site: Some((site, row)),
+        shard: None,
+    };
+    render::text(at, template, facts).ok()
 }
 
 /// Looks at all sites of the list, for those that are chosen.
@@ -44,13 +101,9 @@ pub(crate) fn each_its_own(
     let chosen: BTreeSet<&SiteId> = chosen.iter().map(|site| site.id).collect();
     let mut errors = Vec::new();
     for store in stores {
-        let template = match &store.tenant {
-            Some(Tenancy::Objects(objects)) => &objects.prefix,
-            Some(Tenancy::FileTree(tree)) => &tree.folder,
-            _ => continue,
-        };
-        if !tells_by_id_alone(template) {
-            let mut paths = paths(store, template, roster);
+        let way = store.tenant.as_ref().and_then(Way::of);
+        if let Some(way) = way.filter(|way| !way.needs_no_look(roster)) {
+            let mut paths = paths(store, way, roster);
             paths.sort_by(Path::order);
             errors.extend(shared(store, &paths, &chosen));
         }
@@ -74,18 +127,29 @@ fn tells_by_id_alone(template: &str) -> bool {
     ids > 0 && !template.contains("{%")
 }
 
+/// Ids that differ can be one name to a directory, which folds case and spaces.
+fn differ_to_a_directory(roster: &Roster<'_>) -> bool {
+    let fold = |id: &SiteId| {
+        let words = id.as_str().split_whitespace();
+        words.map(str::to_lowercase).collect::<String>()
+    };
+    let mut seen = BTreeSet::new();
+    roster.by_id.keys().all(|id| seen.insert(fold(id)))
+}
+
 /// What cannot be told of a site that nobody restores is in nobody's way; of
 /// one that is restored, the connector says so.
-fn paths<'a>(store: &Store, template: &str, roster: &'a Roster<'_>) -> Vec<Path<'a>> {
+fn paths<'a>(store: &Store, way: Way<'_>, roster: &'a Roster<'_>) -> Vec<Path<'a>> {
     let at = format!("stores.{}.tenant", store.id);
-    let path = |(site, row): (&'a SiteId, &&'a _)| {
-        let facts = Facts {
-            site: Some((site, row)),
-            shard: None,
-        };
+    let path = |(site, row): (&'a SiteId, &&'a SiteRow)| {
         let shard = place(store, &Chosen { id: site, row }).ok()??;
-        let text = render::text(&at, template, facts).ok()?;
-        Some(Path { shard, text, site })
+        let (text, parts) = way.path(&at, site, row)?;
+        Some(Path {
+            shard,
+            text,
+            parts,
+            site,
+        })
     };
     roster.by_id.iter().filter_map(path).collect()
 }

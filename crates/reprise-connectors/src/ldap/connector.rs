@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use reprise_model::dn::DnKey;
 use reprise_model::{Action, End, Fault, FaultKind, Listed, Outcome, ShardId, Timestamp};
 use reprise_ports::{
     Call, CallSite, Connector, Context, Inspect, Inspection, Listing, Probe, Take,
@@ -12,7 +13,6 @@ use reprise_ports::{
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::dn::DnKey;
 use super::entry::Entry;
 use super::list;
 use super::live::{Live, OnConflict, Present, Session, restore, verify};

@@ -1,9 +1,9 @@
 //! An entry of a directory, and which of its attributes are data.
 
+use reprise_model::dn::DnKey;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::csn::Csn;
-use super::dn::DnKey;
 
 /// Kept by the server itself; written only where the rights allow.
 const SERVERS: [&str; 7] = [

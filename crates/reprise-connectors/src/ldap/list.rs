@@ -1,10 +1,10 @@
 //! The items of a site's slice of a directory, at T or in live: its entries,
 //! or its members of groups outside of its subtree. Passwords are no items.
 
+use reprise_model::dn::{first_rdn, rdn_parts};
 use reprise_model::{Fault, Listed, Side};
 use reprise_ports::Item;
 
-use super::dn::{first_rdn, rdn_parts};
 use super::entry::Entry;
 use super::names::equality;
 use super::slice::{Membership, Slice};

@@ -4,7 +4,6 @@
 mod config;
 mod connector;
 mod csn;
-mod dn;
 mod entry;
 mod inspect;
 mod ldif;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use reprise_model::dn::{DnKey, escape};
 use reprise_model::{Directory, Fault};
 use reprise_ports::CallSite;
 
 use super::config::Render;
-use super::dn::{DnKey, escape};
 
 /// The tenant's rules with one site filled in.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! A site's slice of the directory at T.
 
+use reprise_model::dn::DnKey;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dn::DnKey;
 use super::entry::{Entry, Values};
 use super::names::{Names, Shared};
 use super::tree::Tree;

@@ -1,9 +1,9 @@
 //! A directory in memory.
 
+use reprise_model::dn::{DnKey, first_rdn, rdn_parts};
 use std::collections::BTreeMap;
 
 use super::csn::Csn;
-use super::dn::{DnKey, first_rdn, rdn_parts};
 use super::entry::Entry;
 
 /// Entries by `entryUUID`, which no rename changes, and by name.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::{Layer, Objects, StoreKind, Tenancy};
+use reprise_model::{Directory, Layer, Objects, StoreKind, Tenancy};
 
 use crate::fixture::{compiled, estate, four_sites, ids, input, runbook, sites, store};
 use crate::{Place, PlanErrors, SelectedId, Selection, compile};
@@ -183,6 +183,41 @@ fn paths_that_are_no_sites_own() {
     assert_eq!(check("{{ site.customer }}/{{ site.id }}/", "c"), "");
     // `x/b/a/` and `x/b/`.
     insta::assert_snapshot!(check("{{ site.customer }}/{{ site.id }}/", "b"), @"[not-apart] store media: `x/b/` of site b is not its own, `x/b/a/` of site a lies within; let the template name the site, as in `{{ site.id }}`");
+}
+
+#[test]
+fn bases_of_a_directory_that_are_no_sites_own() {
+    let restore = runbook(&["x site restore people"]);
+    let check = |base: &str, rows: &[&str], selected: &str| {
+        let mut estate = estate();
+        estate.stores[2] = store("people", Layer::Identity, None, &["main"]);
+        estate.stores[2].kind = StoreKind::Ldap;
+        estate.stores[2].tenant = Some(Tenancy::Directory(Directory {
+            base: base.to_owned(),
+            groups: None,
+            member: Vec::new(),
+            shared: None,
+        }));
+        let selection = Selection::Ids(vec![SelectedId {
+            id: selected.into(),
+            place: None,
+        }]);
+        match compile(input(&estate, &restore, sites(rows), selection)) {
+            Ok(_) => String::new(),
+            Err(errors) => shown(errors),
+        }
+    };
+    let by_id = "ou={{ site.id }},ou=sites,dc=acme";
+    assert_eq!(check(by_id, &["a", "ab", "b,ou=a"], "a"), "");
+    // A directory folds case: one name, although the ids differ.
+    insta::assert_snapshot!(check(by_id, &["a", "A"], "a"), @"[not-apart] store people: `ou=A,ou=sites,dc=acme` of site A is not its own, `ou=a,ou=sites,dc=acme` of site a lies within; let the template name the site, as in `{{ site.id }}`");
+    let of_customer = "OU={{ site.customer }} , ou=Sites,dc=acme";
+    let rows = ["a customer=x", "b customer=X", "c customer=y"];
+    insta::assert_snapshot!(check(of_customer, &rows, "b"), @"[not-apart] store people: `OU=x , ou=Sites,dc=acme` of site a is not its own, `OU=X , ou=Sites,dc=acme` of site b lies within; let the template name the site, as in `{{ site.id }}`");
+    assert_eq!(check(of_customer, &rows, "c"), "");
+    let nested = "{% if site.customer == 'top' %}ou=sites, dc=acme{% else %}ou={{ site.id }},OU=sites,dc=acme{% endif %}";
+    insta::assert_snapshot!(check(nested, &["a customer=x", "b customer=top"], "a"), @"[not-apart] store people: `ou=sites, dc=acme` of site b is not its own, `ou=a,OU=sites,dc=acme` of site a lies within; let the template name the site, as in `{{ site.id }}`");
+    assert_eq!(check(nested, &["a customer=x", "b customer=y"], "a"), "");
 }
 
 #[test]

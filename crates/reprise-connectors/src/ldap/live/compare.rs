@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reprise_model::Fault;
+use reprise_model::dn::DnKey;
 
 use super::connection::Session;
-use crate::ldap::dn::DnKey;
 use crate::ldap::entry::{Entry, Values};
 use crate::ldap::names::Names;
 use crate::ldap::slice::Slice;

@@ -1,7 +1,7 @@
 //! One entry of the change log, as `overlay accesslog` writes it.
+use reprise_model::dn::parent;
 
 use crate::ldap::csn::Csn;
-use crate::ldap::dn::parent;
 use crate::ldap::entry::Entry;
 use crate::ldap::ldif::Raw;
 

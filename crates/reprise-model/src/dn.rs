@@ -13,6 +13,11 @@ impl DnKey {
         Self(split(dn, ',').iter().map(|rdn| rdn_key(rdn)).collect())
     }
 
+    /// Of an attribute's value that names an entry.
+    pub fn of_value(value: &[u8]) -> Self {
+        Self::of(&String::from_utf8_lossy(value))
+    }
+
     /// Whether it is `base` or stands below it.
     pub fn is_in(&self, base: &DnKey) -> bool {
         !base.0.is_empty() && self.0.ends_with(&base.0)
@@ -20,6 +25,11 @@ impl DnKey {
 
     pub fn depth(&self) -> usize {
         self.0.len()
+    }
+
+    /// Its RDNs, the farthest first: those of a name above begin those below.
+    pub fn from_top(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().rev().map(String::as_str)
     }
 
     /// The same name with `from` at its end replaced by `to`.
