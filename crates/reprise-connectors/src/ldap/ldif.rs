@@ -54,6 +54,19 @@ pub fn parse_raw(text: &str) -> Result<Vec<Raw>, String> {
     Ok(entries)
 }
 
+/// Whether the last entry is whole: slapcat ends each with an empty line.
+/// `Err` names the line after which the rest is missing.
+pub fn ends_whole(text: &str) -> Result<(), String> {
+    let lines = text.lines().enumerate();
+    match lines.filter(|(_, line)| !line.starts_with('#')).last() {
+        Some((index, line)) if !line.is_empty() => Err(format!(
+            "it ends within an entry, after line {}: slapcat did not write it to its end",
+            index + 1
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Lines with their continuations, each with the number of its first line.
 fn unfolded(text: &str) -> Vec<(usize, String)> {
     let mut lines: Vec<(usize, String)> = Vec::new();
@@ -122,6 +135,20 @@ mod tests {
         );
         assert!(parse("cn: x\n").is_err());
         assert!(parse("dn: dc=x\ncn:: !!\n").is_err());
+    }
+
+    #[test]
+    fn a_file_that_lacks_the_last_empty_line_is_not_whole() {
+        for whole in ["", "dn: dc=x\ndc: x\n\n", "dn: dc=x\ndc: x\n\n# done\n"] {
+            assert_eq!(ends_whole(whole), Ok(()), "{whole}");
+        }
+        for torn in [
+            "dn: dc=x\ndc: x\n",
+            "dn: dc=x\ndc: x",
+            "dn: dc=x\ndc: x\n# c",
+        ] {
+            assert!(ends_whole(torn).unwrap_err().contains("line 2"), "{torn}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! One entry of the change log, as `overlay accesslog` writes it.
+
 use reprise_model::dn::parent;
 
 use crate::ldap::csn::Csn;

@@ -145,30 +145,34 @@ impl State<'_> {
     fn unknown(self, change: &Change, is_old: bool) -> Result<bool, Obstacle> {
         let is_deleted = self.deleted.contains(change.uuid.as_str());
         let late = self.start.time.saturating_sub(OVERTAKEN) <= change.csn.time;
-        match &change.what {
+        let why = match &change.what {
             What::Add(mods) if late && !(is_old && is_deleted) => {
                 let mut entry = Entry::new(change.dn.clone());
                 let added = apply(&mut entry, mods);
                 let added = added.and_then(|()| self.tree.insert(entry));
                 added.map_err(|why| Obstacle::Gap(format!("{why} at {}", change.csn.time)))?;
-                Ok(true)
+                return Ok(true);
             }
-            What::Add(_) => Ok(false),
-            What::Modify { .. } | What::Rename { .. } | What::Delete { .. } => {
-                if is_old || is_deleted {
-                    return Ok(false);
-                }
-                if self.deleted_later.contains(change.uuid.as_str()) {
-                    return Err(Obstacle::MadeLater(format!(
-                        "`{}` is not in it and was deleted after the target time",
-                        change.dn
-                    )));
-                }
-                Err(Obstacle::Gap(format!(
-                    "`{}` is changed at {} and is not there",
-                    change.dn, change.csn.time
-                )))
+            What::Add(_) | What::Modify { .. } | What::Rename { .. } | What::Delete { .. }
+                if is_deleted =>
+            {
+                return Ok(false);
             }
+            What::Add(_) => format!(
+                "`{}` was added at {}, is not in it, and no deletion says why",
+                change.dn, change.csn.time
+            ),
+            What::Modify { .. } | What::Rename { .. } | What::Delete { .. } => format!(
+                "`{}` is changed at {}, is not there, and no deletion says why",
+                change.dn, change.csn.time
+            ),
+        };
+        match self.deleted_later.contains(change.uuid.as_str()) {
+            true => Err(Obstacle::MadeLater(format!(
+                "`{}` is not in it and was deleted after the target time",
+                change.dn
+            ))),
+            false => Err(Obstacle::Gap(why)),
         }
     }
 
@@ -181,6 +185,55 @@ impl State<'_> {
                 change.dn, change.csn.time, before.time
             ))),
             Some(_) | None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn csn(second: &str) -> Csn {
+        Csn::parse(&format!("2026112212{second}.000000Z#000000#000#000000")).unwrap()
+    }
+
+    fn change(second: &str, uuid: &str, what: What) -> Change {
+        Change {
+            csn: csn(second),
+            uuid: uuid.to_owned(),
+            dn: format!("uid={uuid},dc=x"),
+            what,
+        }
+    }
+
+    fn snapshot(second: &str) -> (Tree, Csn) {
+        let mut top = Entry::new("dc=x");
+        top.add("entryUUID", b"top".to_vec());
+        top.add("entryCSN", csn(second).to_string().into_bytes());
+        (Tree::of(vec![top]).unwrap(), csn(second))
+    }
+
+    fn replayed(changes: &[Change]) -> Result<usize, Obstacle> {
+        let (tree, start) = snapshot("3000");
+        let target = csn("4000").time;
+        replay(tree, &start, changes, target).map(|replayed| replayed.tree.len())
+    }
+
+    #[test]
+    fn what_was_there_long_before_a_snapshot_is_in_it_or_was_deleted() {
+        let add = || change("2000", "a", What::Add(Vec::new()));
+        let modify = || {
+            let (mods, before) = (Vec::new(), None);
+            change("2000", "a", What::Modify { mods, before })
+        };
+        let delete = |second: &str| change(second, "a", What::Delete { before: None });
+        for (old, told) in [(add as fn() -> Change, "was added"), (modify, "is changed")] {
+            let lost = replayed(&[old()]).unwrap_err();
+            let told = format!("`uid=a,dc=x` {told}");
+            assert!(matches!(lost, Obstacle::Gap(why) if why.contains(&told)));
+            assert_eq!(replayed(&[old(), delete("2500")]), Ok(1));
+            let late = replayed(&[old(), delete("4500")]).unwrap_err();
+            assert!(matches!(late, Obstacle::MadeLater(_)));
         }
     }
 }

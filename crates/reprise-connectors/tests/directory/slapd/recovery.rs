@@ -148,8 +148,10 @@ async fn gaps_and_logs_that_end_too_early_are_refused() {
     fs::write(server.path("changes.ldif"), &whole).unwrap();
     let place = server.path("snapshots").join("a.ldif");
     let text = fs::read_to_string(&place).unwrap();
-    fs::write(place, &text[..text.rfind("entryCSN: ").unwrap()]).unwrap();
-    refused(&target, "entryCSN").await;
+    for end in [text.rfind("entryCSN: ").unwrap(), text.len() - 1] {
+        fs::write(&place, &text[..end]).unwrap();
+        refused(&target, "a.ldif: it ends within an entry, after line").await;
+    }
 }
 
 fn line_csn(log: &str) -> String {
