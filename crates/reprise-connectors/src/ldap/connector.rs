@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use reprise_model::dn::DnKey;
-use reprise_model::{Action, End, Fault, FaultKind, Listed, Outcome, ShardId, Timestamp};
+use reprise_model::{Action, End, Fault, FaultKind, Listed, Outcome, ShardId, SiteId, Timestamp};
 use reprise_ports::{
     Call, CallSite, Connector, Context, Inspect, Inspection, Listing, Probe, Take,
 };
@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use super::entry::Entry;
 use super::list;
 use super::live::{Live, OnConflict, Present, Session, restore, verify};
-use super::names::Names;
+use super::names::{MEMBER_UID, Names};
 use super::recover::{Scratch, recover};
 use super::slice::Slice;
 use super::tree::Tree;
@@ -106,7 +106,7 @@ impl LdapConnector {
         }
     }
 
-    pub(super) fn names(&self, site: &CallSite) -> Result<Names, Fault> {
+    pub(super) fn names(&self, site: &CallSite, batch: &[SiteId]) -> Result<Names, Fault> {
         let tenant = self.config.tenant.as_ref().ok_or_else(|| {
             let store = &self.config.store;
             Fault::permanent(format!(
@@ -114,12 +114,12 @@ impl LdapConnector {
             ))
             .hint("add `tenant: { base: ... }` to the store")
         })?;
-        Names::of(tenant, &self.config.render, site)
+        Names::of(tenant, &self.config.render, site, batch)
     }
 
     async fn ends(&self, call: &Call) -> Result<(Session, Names, Slice), Fault> {
         let shard = self.shard(call.shard()?)?;
-        let names = self.names(call.site()?)?;
+        let names = self.names(call.site()?, &call.companions)?;
         let live = self.live(shard)?;
         let tree = self.tree(shard, call.target_time).await?;
         let slice = Slice::of(&tree, &names);
@@ -155,6 +155,13 @@ impl LdapConnector {
         }
         if let (Some(groups), Listed::Members) = (&names.groups, what) {
             all.extend(session.subtree(groups).await?);
+        }
+        // A `uid` that somebody else has too names nobody, wherever they are.
+        if what == Listed::Members && names.member.iter().any(|name| name == MEMBER_UID) {
+            let uids = Slice::among(all.iter().collect(), names).uids();
+            let suffix = session.suffix_of(&names.base_key).await?;
+            let uids = uids.into_iter().collect::<Vec<_>>();
+            all.extend(session.with_any(&suffix, "uid", &uids).await?);
         }
         // The places may overlap.
         let all: BTreeMap<DnKey, Entry> = all.into_iter().map(|e| (e.key(), e)).collect();
@@ -239,7 +246,7 @@ impl Connector for LdapConnector {
         _context: &dyn Context,
     ) -> Result<(), Fault> {
         let shard = self.shard(&listing.shard)?;
-        let names = self.names(&listing.site)?;
+        let names = self.names(&listing.site, &[])?;
         let side = &listing.side;
         let slice = match side.at {
             End::Live => self.slice_of_live(shard, &names, side.list).await?,

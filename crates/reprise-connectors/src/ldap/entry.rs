@@ -1,7 +1,8 @@
 //! An entry of a directory, and which of its attributes are data.
 
-use reprise_model::dn::DnKey;
 use std::collections::{BTreeMap, BTreeSet};
+
+use reprise_model::dn::DnKey;
 
 use super::csn::Csn;
 
@@ -16,15 +17,27 @@ const SERVERS: [&str; 7] = [
     "structuralobjectclass",
 ];
 
-/// Follows from other data, or from who bound when.
-const DERIVED: [&str; 6] = [
+/// Follows from other data, or from who bound when. Of a password policy's
+/// attributes these are the ones that the schema lets no client write.
+const DERIVED: [&str; 12] = [
     "contextcsn",
     "memberof",
     "entrydn",
     "subschemasubentry",
     "hassubordinates",
+    "authtimestamp",
+    "pwdchangedtime",
     "pwdfailuretime",
+    "pwdhistory",
+    "pwdgraceusetime",
+    "pwdlastsuccess",
+    "pwdaccounttmplockoutend",
 ];
+
+/// Set by an administrator it is data; the server itself sets it to the time
+/// of the last of too many wrong passwords.
+const LOCKED: &str = "pwdaccountlockedtime";
+const LOCKED_FOR_GOOD: &[u8] = b"000001010000Z";
 
 /// What the relax control lets a manager write.
 const KEPT_BY_RELAX: [&str; 3] = ["entryuuid", "createtimestamp", "modifytimestamp"];
@@ -90,8 +103,10 @@ impl Entry {
     }
 
     pub fn has(&self, name: &str, value: &str) -> bool {
+        let folded = |text: &str| text.to_lowercase();
+        let value = folded(value);
         self.values(name)
-            .any(|own| own.eq_ignore_ascii_case(value.as_bytes()))
+            .any(|own| folded(&String::from_utf8_lossy(own)) == value)
     }
 
     pub fn csn(&self) -> Option<Csn> {
@@ -100,15 +115,23 @@ impl Entry {
 
     /// What people put in, passwords included.
     pub fn data(&self) -> impl Iterator<Item = (&String, &Values)> {
-        self.attributes.iter().filter(|(name, _)| is_data(name))
+        let all = self.attributes.iter();
+        all.filter(|(name, values)| is_data(name, values))
     }
 
     /// What an `add` writes; with `relax` the server's own as far as it is kept.
     pub fn to_add(&self, relax: bool) -> Vec<(String, Values)> {
-        let written = |name: &str| is_data(name) || (relax && KEPT_BY_RELAX.contains(&name));
-        let own = self.attributes.iter().filter(|(name, _)| written(name));
-        own.map(|(name, values)| (name.clone(), values.clone()))
+        let kept = |name: &str| relax && KEPT_BY_RELAX.contains(&name);
+        let own = self.attributes.iter();
+        own.filter(|(name, values)| is_data(name, values) || kept(name))
+            .map(|(name, values)| (name.clone(), values.clone()))
             .collect()
+    }
+
+    /// Whether it names others: a group, mostly.
+    pub fn has_any(&self, attributes: &[String]) -> bool {
+        let mut attributes = attributes.iter();
+        attributes.any(|name| self.attributes.contains_key(name))
     }
 
     /// Names of the attributes whose values differ; never the values.
@@ -123,9 +146,41 @@ impl Entry {
     }
 }
 
-/// The attributes of a password policy (`pwdChangedTime`, `pwdHistory`) are
-/// the server's too, but for the name of the policy itself.
-fn is_data(name: &str) -> bool {
-    let policy = name.starts_with("pwd") && name != "pwdpolicysubentry";
-    !policy && !SERVERS.contains(&name) && !DERIVED.contains(&name)
+fn is_data(name: &str, values: &Values) -> bool {
+    match name {
+        LOCKED => values.contains(LOCKED_FOR_GOOD),
+        _ => !SERVERS.contains(&name) && !DERIVED.contains(&name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_password_policy_only_what_the_server_counts_is_left_out() {
+        let mut entry = Entry::new("uid=a");
+        for name in [
+            "pwdReset",
+            "pwdPolicySubentry",
+            "pwdMaxAge",
+            "pwdAttribute",
+            "pwdChangedTime",
+            "pwdHistory",
+            "pwdFailureTime",
+            "memberOf",
+        ] {
+            entry.add(name, b"x".to_vec());
+        }
+        let names = |entry: &Entry| entry.data().map(|(n, _)| n.clone()).collect::<Vec<_>>();
+        let data = ["pwdattribute", "pwdmaxage", "pwdpolicysubentry", "pwdreset"];
+        assert_eq!(names(&entry), data);
+
+        let mut locked = entry.clone();
+        locked.add("pwdAccountLockedTime", b"20261130082539Z".to_vec());
+        assert!(entry.differs_from(&locked).is_empty(), "by wrong passwords");
+        locked.take("pwdaccountlockedtime", b"20261130082539Z");
+        locked.add("pwdAccountLockedTime", LOCKED_FOR_GOOD.to_vec());
+        assert_eq!(entry.differs_from(&locked), ["pwdaccountlockedtime"]);
+    }
 }

@@ -133,7 +133,7 @@ impl LdapConnector {
                 attributes: BTreeMap::new(),
             };
             // A base that is made of attributes is known only to the plan.
-            let Ok(names) = self.names(&site) else {
+            let Ok(names) = self.names(&site, &[]) else {
                 let message = "the site's base needs its attributes, which are not known yet";
                 findings.add("in-the-way", Level::Later, message, None);
                 return Ok(());

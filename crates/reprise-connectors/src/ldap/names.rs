@@ -1,12 +1,16 @@
 //! What belongs to a site, as names: its subtree, groups, shared entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reprise_model::dn::{DnKey, escape};
-use reprise_model::{Directory, Fault};
+use reprise_model::{Directory, Fault, SiteId};
 use reprise_ports::CallSite;
 
 use super::config::Render;
+use super::entry::Entry;
+
+/// Holds no DN, but a value of `uid`.
+pub const MEMBER_UID: &str = "memberuid";
 
 /// The tenant's rules with one site filled in.
 #[derive(Clone, Debug)]
@@ -24,10 +28,31 @@ pub struct Shared {
     /// An entry with this value of this attribute is the site's too.
     pub attribute: String,
     pub value: String,
+    /// Values of the sites that are restored together, in lower case; as far
+    /// as their ids alone tell them.
+    batch: BTreeSet<String>,
+}
+
+impl Shared {
+    /// Whether no site has the entry but those that come back together: it is
+    /// theirs to bring back as it was at T.
+    pub fn is_of_batch(&self, entry: &Entry) -> bool {
+        let mut sites = entry.values(&self.attribute);
+        sites.all(|site| {
+            let site = String::from_utf8_lossy(site).to_lowercase();
+            site == self.value.to_lowercase() || self.batch.contains(&site)
+        })
+    }
 }
 
 impl Names {
-    pub fn of(tenant: &Directory, render: &Render, site: &CallSite) -> Result<Self, Fault> {
+    /// `companions` are the sites of the batch.
+    pub fn of(
+        tenant: &Directory,
+        render: &Render,
+        site: &CallSite,
+        companions: &[SiteId],
+    ) -> Result<Self, Fault> {
         if !tenant.base.contains("{{") {
             let message = "`base` is the same for every site: all would be each one's";
             return Err(Fault::permanent(message)
@@ -44,7 +69,14 @@ impl Names {
             None => None,
             Some(shared) => {
                 let (attribute, value) = equality(&shared.filter)?;
+                let of_other = |id: &SiteId| {
+                    let attributes = BTreeMap::new();
+                    let id = id.clone();
+                    render(value, &CallSite { id, attributes }).ok()
+                };
+                let batch = companions.iter().filter_map(of_other);
                 Some(Shared {
+                    batch: batch.map(|value| value.to_lowercase()).collect(),
                     base: dn(&shared.base)?,
                     attribute: attribute.to_lowercase(),
                     value: render(value, site).map_err(Fault::permanent)?,

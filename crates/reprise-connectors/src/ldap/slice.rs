@@ -1,10 +1,11 @@
 //! A site's slice of the directory at T.
 
-use reprise_model::dn::DnKey;
 use std::collections::{BTreeMap, BTreeSet};
 
+use reprise_model::dn::DnKey;
+
 use super::entry::{Entry, Values};
-use super::names::{Names, Shared};
+use super::names::{MEMBER_UID, Names, Shared};
 use super::tree::Tree;
 
 pub struct Slice {
@@ -12,6 +13,9 @@ pub struct Slice {
     pub entries: Vec<Entry>,
     pub memberships: Vec<Membership>,
     pub shared: Vec<Entry>,
+    /// Memberships of shared entries that other sites, which go on living,
+    /// have too: whether a site or an accident ended them is not known.
+    pub undecided: Vec<Membership>,
 }
 
 /// What a group outside of the subtree holds of the site.
@@ -35,18 +39,45 @@ impl Slice {
             Some(rule) => shared(&all, rule, names),
             None => Vec::new(),
         };
-        let people = People::of(&all, &entries, &shared, names);
+        let is_ours = |entry: &&Entry| {
+            let rule = names.shared.as_ref();
+            rule.is_some_and(|rule| rule.is_of_batch(entry))
+        };
+        let (ours, others): (Vec<&Entry>, Vec<&Entry>) = shared.iter().partition(is_ours);
+        let ours = entries.iter().chain(ours).collect();
         let groups = names.groups.as_deref().map(DnKey::of);
-        let memberships = all
+        let groups: Vec<&Entry> = all
             .iter()
             .filter(|entry| groups.as_ref().is_some_and(|top| entry.key().is_in(top)))
             .filter(|entry| !entry.key().is_in(&names.base_key))
-            .filter_map(|group| membership(group, &people, names));
+            .copied()
+            .collect();
+        let of = |people: Vec<&Entry>| {
+            let people = People::of(&all, people);
+            let memberships = groups.iter();
+            memberships
+                .filter_map(|group| membership(group, &people, names))
+                .collect()
+        };
         Self {
-            memberships: memberships.collect(),
+            memberships: of(ours),
+            undecided: of(others),
             entries,
             shared,
         }
+    }
+
+    /// All groups of its memberships, each once.
+    pub fn groups(&self) -> Vec<&Entry> {
+        let all = self.memberships.iter().chain(&self.undecided);
+        let all: BTreeMap<DnKey, &Entry> = all.map(|one| (one.group.key(), &one.group)).collect();
+        all.into_values().collect()
+    }
+
+    /// The values of `uid` of the site's entries.
+    pub fn uids(&self) -> BTreeSet<String> {
+        let people = self.entries.iter().chain(&self.shared);
+        people.flat_map(uids).collect()
     }
 }
 
@@ -69,16 +100,7 @@ struct People {
 }
 
 impl People {
-    /// Shared entries count where no other site has them.
-    fn of(all: &[&Entry], entries: &[Entry], shared: &[Entry], names: &Names) -> Self {
-        let unshared = |entry: &&Entry| match &names.shared {
-            Some(rule) => entry.values(&rule.attribute).count() == 1,
-            None => false,
-        };
-        let ours: Vec<&Entry> = entries
-            .iter()
-            .chain(shared.iter().filter(unshared))
-            .collect();
+    fn of(all: &[&Entry], ours: Vec<&Entry>) -> Self {
         let keys: BTreeSet<DnKey> = ours.iter().map(|entry| entry.key()).collect();
         let mut alone: BTreeSet<String> = ours.iter().flat_map(|entry| uids(entry)).collect();
         for entry in all.iter().filter(|entry| !keys.contains(&entry.key())) {
@@ -94,7 +116,7 @@ impl People {
             return false;
         };
         match attribute {
-            "memberuid" => self.uids.contains(text),
+            MEMBER_UID => self.uids.contains(text),
             _ => self.keys.contains(&DnKey::of(text)),
         }
     }

@@ -1,7 +1,8 @@
 //! A directory in memory.
 
-use reprise_model::dn::{DnKey, first_rdn, rdn_parts};
 use std::collections::BTreeMap;
+
+use reprise_model::dn::{DnKey, first_rdn, rdn_parts};
 
 use super::csn::Csn;
 use super::entry::Entry;

@@ -6,22 +6,50 @@ use reprise_model::Fault;
 use reprise_model::dn::DnKey;
 
 use super::connection::Session;
+use super::derived::Derived;
+use super::moved::{self, Moved};
 use crate::ldap::entry::{Entry, Values};
-use crate::ldap::names::Names;
-use crate::ldap::slice::Slice;
+use crate::ldap::names::{MEMBER_UID, Names};
+use crate::ldap::slice::{Membership, Slice};
 
-/// What live has where the slice belongs, by name.
+/// Attributes that a merge does not give back: who lacks one lost it to
+/// somebody who may take it away.
+const CREDENTIALS: [&str; 7] = [
+    "userpassword",
+    "authpassword",
+    "sambantpassword",
+    "sambalmpassword",
+    "krbprincipalkey",
+    "sshpublickey",
+    "userpkcs12",
+];
+
+/// What live has of the slice, by the name at T. Groups and shared entries
+/// that were moved since are found where they are.
 pub struct Present {
     pub own: BTreeMap<DnKey, Entry>,
     pub groups: BTreeMap<DnKey, Entry>,
     pub shared: BTreeMap<DnKey, Entry>,
+    /// Groups and shared entries that stand where they are not the store's.
+    pub astray: Vec<Moved>,
 }
 
 /// How a shared entry of the site differs from what live has of it.
 pub enum Merge<'a> {
     Absent(&'a Entry),
     /// Attributes that live lacks, and the value that makes it the site's.
-    Lacks(&'a Entry, BTreeMap<String, Values>),
+    Lacks {
+        then: &'a Entry,
+        now: &'a Entry,
+        lacks: BTreeMap<String, Values>,
+    },
+}
+
+/// A group and the members it lacks, by attribute; one that is gone lacks all.
+pub struct Lacking<'a> {
+    pub then: &'a Entry,
+    pub now: Option<&'a Entry>,
+    pub members: BTreeMap<String, Values>,
 }
 
 impl Present {
@@ -32,18 +60,58 @@ impl Present {
             own: own.into_iter().map(|entry| (entry.key(), entry)).collect(),
             groups: BTreeMap::new(),
             shared: BTreeMap::new(),
+            astray: Vec::new(),
         };
-        for membership in &slice.memberships {
-            if let Some(group) = session.entry(&membership.group.dn).await? {
-                present.groups.insert(membership.group.key(), group);
-            }
-        }
-        for entry in &slice.shared {
-            if let Some(there) = session.entry(&entry.dn).await? {
-                present.shared.insert(entry.key(), there);
-            }
-        }
+        let groups = slice.groups();
+        let shared: Vec<&Entry> = slice.shared.iter().collect();
+        present.groups = present
+            .at(session, names, &groups, names.groups.as_deref())
+            .await?;
+        // One that is only looked at may stand anywhere.
+        let joins = |dn: &str| slice.memberships.iter().any(|one| one.group.dn == dn);
+        present.astray.retain(|moved| joins(&moved.then));
+        let below = names.shared.as_ref().map(|rule| rule.base.as_str());
+        present.shared = present.at(session, names, &shared, below).await?;
         Ok(present)
+    }
+
+    /// What live has of these entries, below the place where all such stand.
+    async fn at(
+        &mut self,
+        session: &mut Session,
+        names: &Names,
+        entries: &[&Entry],
+        below: Option<&str>,
+    ) -> Result<BTreeMap<DnKey, Entry>, Fault> {
+        let below = below.map(DnKey::of).unwrap_or_default();
+        let mut found = BTreeMap::new();
+        let mut absent = Vec::new();
+        for entry in entries {
+            match session.entry(&entry.dn).await? {
+                Some(there) => drop(found.insert(entry.key(), there)),
+                None => absent.push(*entry),
+            }
+        }
+        let mut moved = moved::find(session, names, &absent).await?;
+        for entry in absent {
+            let Some(there) = moved.remove(&entry.key()) else {
+                continue;
+            };
+            let key = there.key();
+            if key.is_in(&below) && !key.is_in(&names.base_key) {
+                found.insert(entry.key(), there);
+            } else {
+                self.astray.push(Moved::new(entry, &there));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What live has of an entry of the slice.
+    pub fn of(&self, entry: &Entry) -> Option<&Entry> {
+        let key = entry.key();
+        let own = self.own.get(&key).or_else(|| self.groups.get(&key));
+        own.or_else(|| self.shared.get(&key))
     }
 
     /// Whether nothing is left to restore.
@@ -51,8 +119,9 @@ impl Present {
         self.missing(slice).is_empty()
             && self.extra(slice).is_empty()
             && self.differing(slice).is_empty()
-            && self.lacking(slice).is_empty()
+            && self.lacking(&slice.memberships).is_empty()
             && self.merges(slice, names).is_empty()
+            && Derived::of(self, slice, names).missing.is_empty()
     }
 
     pub fn missing<'a>(&self, slice: &'a Slice) -> Vec<&'a Entry> {
@@ -79,62 +148,92 @@ impl Present {
         extra.into_iter().map(|(_, entry)| entry).collect()
     }
 
-    /// Groups with the members they lack, by attribute; absent groups lack all.
-    pub fn lacking<'a>(
-        &self,
-        slice: &'a Slice,
-    ) -> Vec<(&'a Entry, bool, BTreeMap<String, Values>)> {
+    pub fn lacking<'a>(&'a self, memberships: &'a [Membership]) -> Vec<Lacking<'a>> {
         let mut all = Vec::new();
-        for membership in &slice.memberships {
-            let there = self.groups.get(&membership.group.key());
-            let mut lacking = BTreeMap::new();
+        for membership in memberships {
+            let now = self.groups.get(&membership.group.key());
+            let mut members = BTreeMap::new();
             for (attribute, values) in &membership.members {
-                let absent = |value: &&Vec<u8>| !there.is_some_and(|g| names(g, attribute, value));
-                let absent: Values = values.iter().filter(absent).cloned().collect();
+                let there = Members::of(now, attribute);
+                let values = values.iter().map(|value| self.named_now(attribute, value));
+                let absent: Values = values.filter(|value| !there.has(value)).collect();
                 if !absent.is_empty() {
-                    lacking.insert(attribute.clone(), absent);
+                    members.insert(attribute.clone(), absent);
                 }
             }
-            if !lacking.is_empty() {
-                all.push((&membership.group, there.is_some(), lacking));
+            if !members.is_empty() {
+                all.push(Lacking {
+                    then: &membership.group,
+                    now,
+                    members,
+                });
             }
         }
         all
     }
 
-    pub fn merges<'a>(&self, slice: &'a Slice, names: &Names) -> Vec<Merge<'a>> {
+    /// A member by the name it has in live.
+    fn named_now(&self, attribute: &str, value: &[u8]) -> Vec<u8> {
+        let key = DnKey::of_value(value);
+        let shared = self.shared.get(&key).filter(|_| attribute != MEMBER_UID);
+        match shared.filter(|now| now.key() != key) {
+            Some(now) => now.dn.clone().into_bytes(),
+            None => value.to_vec(),
+        }
+    }
+
+    pub fn merges<'a>(&'a self, slice: &'a Slice, names: &Names) -> Vec<Merge<'a>> {
         let Some(rule) = &names.shared else {
             return Vec::new();
         };
         let mut merges = Vec::new();
-        for entry in &slice.shared {
-            let Some(there) = self.shared.get(&entry.key()) else {
-                merges.push(Merge::Absent(entry));
+        for then in &slice.shared {
+            let Some(now) = self.shared.get(&then.key()) else {
+                merges.push(Merge::Absent(then));
                 continue;
             };
             let mut lacks = BTreeMap::new();
-            if !there.has(&rule.attribute, &rule.value) {
+            if !now.has(&rule.attribute, &rule.value) {
                 let own = rule.value.clone().into_bytes();
                 lacks.insert(rule.attribute.clone(), Values::from([own]));
             }
-            // A password that is gone was taken away by somebody who may.
-            for (name, values) in entry.data().filter(|(name, _)| *name != "userpassword") {
-                if *name != rule.attribute && !there.attributes.contains_key(name) {
+            for (name, values) in then.data().filter(|(name, _)| !is_held_back(name)) {
+                if *name != rule.attribute && !now.attributes.contains_key(name) {
                     lacks.insert(name.clone(), values.clone());
                 }
             }
             if !lacks.is_empty() {
-                merges.push(Merge::Lacks(entry, lacks));
+                merges.push(Merge::Lacks { then, now, lacks });
             }
         }
         merges
     }
 }
 
-/// Whether a group names this member, in whatever way it is written.
-fn names(group: &Entry, attribute: &str, value: &[u8]) -> bool {
-    let key = |value: &[u8]| DnKey::of(&String::from_utf8_lossy(value));
-    group
-        .values(attribute)
-        .any(|own| own == value || (attribute != "memberuid" && key(own) == key(value)))
+/// A lock or a policy that is gone was lifted as a password was taken.
+fn is_held_back(name: &str) -> bool {
+    CREDENTIALS.contains(&name) || name.starts_with("pwd")
+}
+
+/// Whom a group names, in whatever way they are written.
+struct Members<'a> {
+    values: BTreeSet<&'a [u8]>,
+    keys: BTreeSet<DnKey>,
+}
+
+impl<'a> Members<'a> {
+    fn of(group: Option<&'a Entry>, attribute: &str) -> Self {
+        let values = group.into_iter().flat_map(|group| group.values(attribute));
+        let values: BTreeSet<&[u8]> = values.map(Vec::as_slice).collect();
+        let names = values.iter().filter(|_| attribute != MEMBER_UID);
+        Self {
+            keys: names.map(|value| DnKey::of_value(value)).collect(),
+            values,
+        }
+    }
+
+    fn has(&self, value: &[u8]) -> bool {
+        self.values.contains(value)
+            || (!self.keys.is_empty() && self.keys.contains(&DnKey::of_value(value)))
+    }
 }

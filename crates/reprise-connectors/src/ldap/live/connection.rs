@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use ldap3::adapters::{Adapter, EntriesOnly, PagedResults};
-use ldap3::controls::{MakeCritical, RelaxRules};
+use ldap3::controls::{MakeCritical, ManageDsaIt, RelaxRules};
 use ldap3::{
     Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, Scope, SearchEntry,
 };
+use reprise_model::dn::DnKey;
 use reprise_model::{Fault, FaultKind};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -19,7 +20,13 @@ const ANSWER: Duration = Duration::from_secs(60);
 const PAGE: i32 = 500;
 const ANY: &str = "(objectClass=*)";
 
+/// Values in one filter.
+const VALUES: usize = 250;
+
+pub const VALUE_EXISTS: u32 = 20;
+pub const NO_SUCH_VALUE: u32 = 16;
 pub const NO_SUCH_OBJECT: u32 = 32;
+pub const CLASS_VIOLATION: u32 = 65;
 pub const ALREADY_EXISTS: u32 = 68;
 
 /// Where the live end is and who asks. Nothing but host and port is shown.
@@ -144,6 +151,44 @@ impl Session {
         self.search(base, Scope::Subtree, &filter).await
     }
 
+    /// Entries at and below `base` that have one of these values; a value of
+    /// an index costs little, one of none the reading of them all for each
+    /// filter.
+    pub async fn with_any(
+        &mut self,
+        base: &str,
+        attribute: &str,
+        values: &[String],
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut found = Vec::new();
+        for some in values.chunks(VALUES) {
+            let one = |value: &String| format!("({attribute}={})", ldap3::ldap_escape(value));
+            let filter: String = some.iter().map(one).collect();
+            let filter = format!("(|{filter})");
+            found.extend(self.search(base, Scope::Subtree, &filter).await?);
+        }
+        Ok(found)
+    }
+
+    /// The suffix of the database that holds this name.
+    pub async fn suffix_of(&mut self, name: &DnKey) -> Result<String, Fault> {
+        let root = self.entry("").await?.unwrap_or_default();
+        let suffixes = root.values("namingContexts");
+        let suffixes = suffixes.map(|value| String::from_utf8_lossy(value).into_owned());
+        let over = suffixes.filter(|suffix| name.is_in(&DnKey::of(suffix)));
+        over.max_by_key(|suffix| suffix.len()).ok_or_else(|| {
+            let message = format!("{} names no suffix that holds the site's base", self.place);
+            Fault::permanent(message)
+                .hint("let the name in `bind` read `namingContexts` of the root DSE")
+        })
+    }
+
+    /// The next request, which is about entries: one that refers to another
+    /// server is data like the others.
+    fn asks(&mut self) -> &mut Ldap {
+        self.ldap.with_timeout(ANSWER).with_controls(ManageDsaIt)
+    }
+
     async fn search(
         &mut self,
         base: &str,
@@ -159,8 +204,8 @@ impl Session {
             Box::new(EntriesOnly::new()),
             Box::new(PagedResults::new(PAGE)),
         ];
-        let ldap = self.ldap.with_timeout(ANSWER);
-        let mut stream = ldap
+        let mut stream = self
+            .asks()
             .streaming_search_with(adapters, base, scope, filter, vec!["*", "+"])
             .await
             .map_err(&lost)?;
@@ -181,16 +226,16 @@ impl Session {
         let attributes = attributes
             .map(|(name, values)| (name.into_bytes(), values.into_iter().collect()))
             .collect();
-        let ldap = self.ldap.with_timeout(ANSWER);
+        let ldap = self.asks();
         if relax {
-            ldap.with_controls(RelaxRules.critical());
+            ldap.with_controls(vec![RelaxRules.critical().into(), ManageDsaIt.into()]);
         }
         let answer = ldap.add(&entry.dn, attributes).await;
         self.answered("add", answer)
     }
 
     pub async fn delete(&mut self, dn: &str) -> Result<Answer, Fault> {
-        let answer = self.ldap.with_timeout(ANSWER).delete(dn).await;
+        let answer = self.asks().delete(dn).await;
         self.answered("delete", answer)
     }
 
@@ -216,8 +261,22 @@ impl Session {
         self.modify(dn, mods.collect()).await
     }
 
+    /// Takes values away and adds them again in one step, so that the server
+    /// does what it does when they come.
+    pub async fn renew_values(
+        &mut self,
+        dn: &str,
+        attribute: &str,
+        values: Values,
+    ) -> Result<Answer, Fault> {
+        let name = || attribute.as_bytes().to_vec();
+        let away = Mod::Delete(name(), set(values.clone()));
+        self.modify(dn, vec![away, Mod::Add(name(), set(values))])
+            .await
+    }
+
     async fn modify(&mut self, dn: &str, mods: Vec<Mod<Vec<u8>>>) -> Result<Answer, Fault> {
-        let answer = self.ldap.with_timeout(ANSWER).modify(dn, mods).await;
+        let answer = self.asks().modify(dn, mods).await;
         self.answered("modify", answer)
     }
 }

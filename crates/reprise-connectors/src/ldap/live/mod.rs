@@ -2,6 +2,8 @@
 
 mod compare;
 mod connection;
+mod derived;
+mod moved;
 mod restore;
 mod verify;
 

@@ -2,15 +2,26 @@
 //! have it as it was at T. So it can be cut off anywhere and repeated: what
 //! was done is found done.
 
+use std::collections::BTreeSet;
+
+use reprise_model::dn::{DnKey, parent};
 use reprise_model::{Fault, FaultKind, Outcome, Volume};
 use reprise_ports::{Context, Progress};
 use serde_json::{Map, Value, json};
 
-use super::compare::{Merge, Present};
-use super::connection::{ALREADY_EXISTS, Answer, NO_SUCH_OBJECT, Session};
+use super::compare::{Lacking, Merge, Present};
+use super::connection::{
+    ALREADY_EXISTS, Answer, CLASS_VIOLATION, NO_SUCH_OBJECT, NO_SUCH_VALUE, Session, VALUE_EXISTS,
+};
+use super::derived::Derived;
+use super::moved::{self, Moved};
 use crate::ldap::entry::{Entry, Values};
 use crate::ldap::names::{Names, Shared};
 use crate::ldap::slice::Slice;
+
+const PASSWORD: &str = "userpassword";
+const CLASS: &str = "objectclass";
+const STRUCTURAL: &str = "structuralobjectclass";
 
 /// What to do about live entries that are not as they were at T.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +61,8 @@ struct Done {
     memberships: u64,
     groups_made: u64,
     merged: u64,
+    /// Memberships that members were told of once more.
+    derived: u64,
     /// Whether entries keep their `entryUUID` and times; unknown before one
     /// was added.
     relaxed: Option<bool>,
@@ -57,6 +70,7 @@ struct Done {
 
 struct Restore<'a> {
     session: &'a mut Session,
+    names: &'a Names,
     slice: &'a Slice,
     present: &'a Present,
     context: &'a dyn Context,
@@ -88,50 +102,113 @@ pub async fn restore(
         ))
         .hint("`with: { on_conflict: replace }` brings them to their state at the target time"));
     }
+    let missing = present.missing(slice);
+    let mut moved = astray(session, names, &missing, &extra).await?;
+    moved.extend(present.astray.iter().cloned());
+    if let Some(refusal) = moved::refusal(&moved) {
+        return Err(refusal);
+    }
     let mut restore = Restore {
         session,
+        names,
         slice,
         present: &present,
         context,
-        done: Done::default(),
+        done: Done {
+            present: (slice.entries.len() - missing.len()) as u64,
+            ..Done::default()
+        },
     };
-    restore.clear(&extra, &differing).await?;
-    restore.fill().await?;
-    restore.merge(names).await?;
+    // The server derives what members know of groups from changes of groups,
+    // while the members are there: groups come last.
+    let (groups, people) = groups_apart(missing, names);
+    let is_group = |(entry, _): &(&Entry, Vec<String>)| entry.has_any(&names.member);
+    let (groups_set, people_set): (Vec<_>, Vec<_>) = differing.into_iter().partition(is_group);
+    restore.clear(&extra).await?;
+    restore.set(&people_set).await?;
+    restore.fill(&people).await?;
+    restore.merge().await?;
+    restore.set(&groups_set).await?;
+    restore.fill(&groups).await?;
     restore.join().await?;
+    restore.derive().await?;
     Ok(restore.done.outcome())
 }
 
+/// Own entries that are to be added and have another name in live, but for
+/// those that are taken away first.
+async fn astray(
+    session: &mut Session,
+    names: &Names,
+    missing: &[&Entry],
+    extra: &[&Entry],
+) -> Result<Vec<Moved>, Fault> {
+    let live = moved::find(session, names, missing).await?;
+    let goes = |there: &Entry| extra.iter().any(|entry| entry.dn == there.dn);
+    let moved = missing.iter().filter_map(|entry| {
+        let there = live.get(&entry.key()).filter(|there| !goes(there))?;
+        Some(Moved::new(entry, there))
+    });
+    Ok(moved.collect())
+}
+
+/// Entries with members, and what stands below them, from the others; parents
+/// first in both.
+fn groups_apart<'a>(entries: Vec<&'a Entry>, names: &Names) -> (Vec<&'a Entry>, Vec<&'a Entry>) {
+    let mut groups: BTreeSet<DnKey> = BTreeSet::new();
+    entries.into_iter().partition(|entry| {
+        let below = groups.contains(&DnKey::of(&parent(&entry.dn)));
+        let is_group = below || entry.has_any(&names.member);
+        if is_group {
+            groups.insert(entry.key());
+        }
+        is_group
+    })
+}
+
 impl Restore<'_> {
-    /// Takes away what was not there at T and sets what differs.
-    async fn clear(
-        &mut self,
-        extra: &[&Entry],
-        differing: &[(&Entry, Vec<String>)],
-    ) -> Result<(), Fault> {
+    /// Takes away what was not there at T.
+    async fn clear(&mut self, extra: &[&Entry]) -> Result<(), Fault> {
         for entry in extra {
             self.go_on("deleting entries of later")?;
             let answer = self.session.delete(&entry.dn).await?;
             answer.expect(&format!("delete `{}`", entry.dn), &[NO_SUCH_OBJECT])?;
             self.done.deleted += 1;
         }
+        Ok(())
+    }
+
+    /// Sets what differs.
+    async fn set(&mut self, differing: &[(&Entry, Vec<String>)]) -> Result<(), Fault> {
         for (entry, names) in differing {
             self.go_on("setting entries")?;
-            let values = names.iter().map(|name| {
-                let values = entry.attributes.get(name).cloned();
-                (name.clone(), values.unwrap_or_default())
-            });
-            let answer = self.session.set_values(&entry.dn, values).await?;
-            answer.expect(&format!("set `{}`", entry.dn), &[])?;
+            self.set_to(entry, names).await?;
+            // A policy can have it that a password which another one sets is
+            // to be changed at once.
+            if names.iter().any(|name| name == PASSWORD)
+                && let Some(there) = self.session.entry(&entry.dn).await?
+            {
+                self.set_to(entry, &entry.differs_from(&there)).await?;
+            }
             self.done.replaced += 1;
         }
         Ok(())
     }
 
+    async fn set_to(&mut self, entry: &Entry, names: &[String]) -> Result<(), Fault> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let values = names.iter().map(|name| {
+            let values = entry.attributes.get(name).cloned();
+            (name.clone(), values.unwrap_or_default())
+        });
+        let answer = self.session.set_values(&entry.dn, values).await?;
+        answer.expect(&format!("set `{}`", entry.dn), &[])
+    }
+
     /// Adds what is missing, parents first.
-    async fn fill(&mut self) -> Result<(), Fault> {
-        let missing = self.present.missing(self.slice);
-        self.done.present = (self.slice.entries.len() - missing.len()) as u64;
+    async fn fill(&mut self, missing: &[&Entry]) -> Result<(), Fault> {
         for entry in missing {
             self.go_on("adding entries")?;
             self.add(entry).await?;
@@ -176,17 +253,22 @@ impl Restore<'_> {
     }
 
     /// Entries of several sites: what they have stays.
-    async fn merge(&mut self, names: &Names) -> Result<(), Fault> {
-        let Some(rule) = &names.shared else {
+    async fn merge(&mut self) -> Result<(), Fault> {
+        let Some(rule) = &self.names.shared else {
             return Ok(());
         };
-        for merge in self.present.merges(self.slice, names) {
+        for merge in self.present.merges(self.slice, self.names) {
             self.go_on("merging shared entries")?;
             match merge {
                 Merge::Absent(entry) => self.add(&own(entry, rule)).await?,
-                Merge::Lacks(entry, lacks) => {
-                    let answer = self.session.add_values(&entry.dn, lacks).await?;
-                    answer.expect(&format!("merge `{}`", entry.dn), &[])?;
+                Merge::Lacks { then, now, lacks } => {
+                    let mut answer = self.session.add_values(&now.dn, lacks.clone()).await?;
+                    let classes = classes(then, now);
+                    if answer.code == CLASS_VIOLATION && !classes.is_empty() {
+                        let lacks = lacks.into_iter().chain([(CLASS.to_owned(), classes)]);
+                        answer = self.session.add_values(&now.dn, lacks).await?;
+                    }
+                    settled(&answer, &now.dn, &format!("merge `{}`", now.dn))?;
                 }
             }
             self.done.merged += 1;
@@ -196,16 +278,39 @@ impl Restore<'_> {
 
     /// Adds the site's members to groups outside of its subtree.
     async fn join(&mut self) -> Result<(), Fault> {
-        for (group, is_there, lacking) in self.present.lacking(self.slice) {
+        for Lacking { then, now, members } in self.present.lacking(&self.slice.memberships) {
             self.go_on("joining groups")?;
-            self.done.memberships += lacking.values().map(|v| v.len() as u64).sum::<u64>();
-            if is_there {
-                let answer = self.session.add_values(&group.dn, lacking).await?;
-                answer.expect(&format!("add members to `{}`", group.dn), &[])?;
+            self.done.memberships += members.values().map(|v| v.len() as u64).sum::<u64>();
+            if let Some(now) = now {
+                let answer = self.session.add_values(&now.dn, members).await?;
+                settled(&answer, &now.dn, &format!("add members to `{}`", now.dn))?;
             } else {
-                self.add(group).await?;
+                let mut group = then.clone();
+                group.attributes.extend(members);
+                self.add(&group).await?;
                 self.done.groups_made += 1;
             }
+        }
+        Ok(())
+    }
+
+    /// Has the server tell members of the groups that name them, where they do
+    /// not know: groups can name who was gone, or one another.
+    async fn derive(&mut self) -> Result<(), Fault> {
+        let expected = Derived::of(self.present, self.slice, self.names).expected;
+        if expected == 0 {
+            return Ok(());
+        }
+        let present = Present::read(self.session, self.names, self.slice).await?;
+        let derived = Derived::of(&present, self.slice, self.names);
+        for ((group, attribute), values) in derived.by_group() {
+            self.go_on("telling members of their groups")?;
+            self.done.derived += values.len() as u64;
+            let renewed = self
+                .session
+                .renew_values(&group, &attribute, values)
+                .await?;
+            settled(&renewed, &group, &format!("renew members of `{group}`"))?;
         }
         Ok(())
     }
@@ -225,6 +330,29 @@ impl Restore<'_> {
             false => Ok(()),
         }
     }
+}
+
+/// Success, or a sign that somebody changed the entry since it was read: the
+/// repeat compares again and does what is left.
+fn settled(answer: &Answer, dn: &str, doing: &str) -> Result<(), Fault> {
+    answer.expect(doing, &[VALUE_EXISTS, NO_SUCH_VALUE])?;
+    match answer.code {
+        VALUE_EXISTS | NO_SUCH_VALUE => Err(Fault::temporary(format!(
+            "cannot {doing}: `{dn}` was changed while it was restored"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Classes that live lacks. Where the structural one is the same they are
+/// auxiliary, and allow attributes to come back.
+fn classes(then: &Entry, now: &Entry) -> Values {
+    if then.text(STRUCTURAL) != now.text(STRUCTURAL) {
+        return Values::new();
+    }
+    let classes = then.values(CLASS);
+    let absent = classes.filter(|class| !now.has(CLASS, &String::from_utf8_lossy(class)));
+    absent.cloned().collect()
 }
 
 /// A shared entry that live has lost, with this site's claim to it alone.
@@ -250,6 +378,7 @@ impl Done {
             "memberships": self.memberships,
             "groups_made": self.groups_made,
             "shared_merged": self.merged,
+            "memberof_renewed": self.derived,
             "entry_uuids_and_times": origin,
         });
         let rows = self.added + self.replaced + self.present;

@@ -1,13 +1,17 @@
 //! Proof that a slice is whole: entry by entry, member by member. Evidence
 //! holds counts, DNs and names of attributes, never a value.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use reprise_model::dn::DnKey;
 use reprise_model::{Check, Fault, FaultKind, Outcome, Verdict, Volume};
 use serde_json::{Value, json};
 
-use super::compare::{Merge, Present};
+use super::compare::{Lacking, Merge, Present};
 use super::connection::Session;
+use super::derived::Derived;
 use crate::ldap::entry::Entry;
-use crate::ldap::names::Names;
+use crate::ldap::names::{MEMBER_UID, Names};
 use crate::ldap::slice::Slice;
 
 /// DNs of each kind that evidence names.
@@ -15,16 +19,21 @@ const SAMPLES: usize = 10;
 
 pub async fn verify(session: &mut Session, names: &Names, slice: &Slice) -> Result<Outcome, Fault> {
     let present = Present::read(session, names, slice).await?;
-    let checks = vec![
+    let gained = gained(session, &present, slice, names).await?;
+    let mut checks = vec![
         entries(&present, slice),
-        memberships(&present, slice),
+        memberships(&present, slice, &gained),
         shared(&present, slice, names),
     ];
+    checks.extend(member_of(&present, slice, names));
     let failed: Vec<&str> = checks
         .iter()
         .filter(|check| check.verdict != Verdict::Pass)
         .map(|check| check.name.as_str())
         .collect();
+    let failed = failed.join(", ");
+    // What nobody can know is told, and fails nothing.
+    checks.extend(undecided(&present, slice));
     if failed.is_empty() {
         return Ok(Outcome {
             volume: Volume {
@@ -35,7 +44,7 @@ pub async fn verify(session: &mut Session, names: &Names, slice: &Slice) -> Resu
             ..Outcome::default()
         });
     }
-    let message = format!("`{}` is not whole: {}", names.base, failed.join(", "));
+    let message = format!("`{}` is not whole: {}", names.base, failed);
     let mut fault = Fault::new(FaultKind::Validation, message);
     fault.checks = checks;
     Err(fault)
@@ -70,33 +79,114 @@ fn entries(present: &Present, slice: &Slice) -> Check {
     check("entries", verdict, evidence)
 }
 
-fn memberships(present: &Present, slice: &Slice) -> Check {
-    let lacking = present.lacking(slice);
+fn memberships(present: &Present, slice: &Slice, gained: &[Value]) -> Check {
     let expected = slice
         .memberships
         .iter()
         .flat_map(|one| one.members.values());
     let expected: usize = expected.map(|values| values.len()).sum();
-    let pairs = lacking.iter().flat_map(|(group, _, members)| {
-        let values = members.values().flatten();
-        values.map(|value| json!({ "group": group.dn, "member": String::from_utf8_lossy(value) }))
-    });
-    let pairs: Vec<Value> = pairs.collect();
+    let missing = pairs(&present.lacking(&slice.memberships));
     let evidence = json!({
         "groups": slice.memberships.len(),
         "expected": expected,
-        "missing": pairs.len(),
-        "missing_samples": pairs.iter().take(SAMPLES).collect::<Vec<_>>(),
+        "missing": missing.len(),
+        "gained_since": gained.len(),
+        "missing_samples": samples(&missing),
+        "gained_samples": samples(gained),
     });
-    check("memberships", passes(pairs.is_empty()), evidence)
+    check("memberships", passes(missing.is_empty()), evidence)
+}
+
+/// Memberships of the site's own entries that came after T. They stay: a group
+/// outside of the subtree is not the site's.
+async fn gained(
+    session: &mut Session,
+    present: &Present,
+    slice: &Slice,
+    names: &Names,
+) -> Result<Vec<Value>, Fault> {
+    let Some(place) = &names.groups else {
+        return Ok(Vec::new());
+    };
+    let ours: BTreeSet<DnKey> = slice.entries.iter().map(Entry::key).collect();
+    // By the name that the group has in live.
+    let mut then: BTreeMap<DnKey, BTreeSet<DnKey>> = BTreeMap::new();
+    for membership in &slice.memberships {
+        let group = present.of(&membership.group).unwrap_or(&membership.group);
+        let members = membership.members.values().flatten();
+        let known = then.entry(group.key()).or_default();
+        known.extend(members.map(|value| DnKey::of_value(value)));
+    }
+    let mut gained = Vec::new();
+    for group in session.subtree(place).await? {
+        let key = group.key();
+        if key.is_in(&names.base_key) {
+            continue;
+        }
+        let known = then.remove(&key).unwrap_or_default();
+        let attributes = names.member.iter().filter(|name| *name != MEMBER_UID);
+        for value in attributes.flat_map(|name| group.values(name)) {
+            let member = DnKey::of_value(value);
+            if ours.contains(&member) && !known.contains(&member) {
+                gained.push(pair(&group.dn, value));
+            }
+        }
+    }
+    Ok(gained)
+}
+
+/// What the server derives from groups, where it did at T.
+fn member_of(present: &Present, slice: &Slice, names: &Names) -> Option<Check> {
+    let derived = Derived::of(present, slice, names);
+    let missing: Vec<Value> = derived
+        .missing
+        .iter()
+        .map(|one| json!({ "group": one.group, "member": one.member }))
+        .collect();
+    let evidence = json!({
+        "expected": derived.expected,
+        "missing": missing.len(),
+        "missing_samples": samples(&missing),
+    });
+    let verdict = passes(missing.is_empty());
+    (derived.expected > 0).then(|| check("member-of", verdict, evidence))
+}
+
+/// Memberships that live lacks and that are not the site's alone to bring back:
+/// named, so that somebody looks.
+fn undecided(present: &Present, slice: &Slice) -> Option<Check> {
+    let missing = pairs(&present.lacking(&slice.undecided));
+    let evidence = json!({
+        "undecided": missing.len(),
+        "undecided_samples": samples(&missing),
+        "why": "they are of entries that other sites have too, which are not restored with this one",
+    });
+    (!missing.is_empty()).then(|| check("memberships-of-several-sites", Verdict::Unknown, evidence))
+}
+
+fn pairs(lacking: &[Lacking<'_>]) -> Vec<Value> {
+    let pairs = lacking.iter().flat_map(|one| {
+        let group = one.now.unwrap_or(one.then);
+        let values = one.members.values().flatten();
+        values.map(|value| pair(&group.dn, value))
+    });
+    pairs.collect()
+}
+
+fn pair(group: &str, member: &[u8]) -> Value {
+    json!({ "group": group, "member": String::from_utf8_lossy(member) })
+}
+
+fn samples(all: &[Value]) -> &[Value] {
+    &all[..all.len().min(SAMPLES)]
 }
 
 fn shared(present: &Present, slice: &Slice, names: &Names) -> Check {
     let merges = present.merges(slice, names);
     let named = |merge: &Merge<'_>| match merge {
         Merge::Absent(entry) => json!({ "dn": entry.dn, "absent": true }),
-        Merge::Lacks(entry, lacks) => {
-            json!({ "dn": entry.dn, "lacks": lacks.keys().collect::<Vec<_>>() })
+        Merge::Lacks { now, lacks, .. } => {
+            json!({ "dn": now.dn, "lacks": lacks.keys().collect::<Vec<_>>() })
         }
     };
     let evidence = json!({

@@ -7,7 +7,7 @@ use reprise_model::{Action, End, Fault, Listed, Side};
 use reprise_ports::{Connector, Listing};
 
 use super::server::Server;
-use super::world::{Watcher, accident, call, connector, seed};
+use super::world::{Watcher, accident, call, connector, seed, user};
 
 fn side(list: Listed, key: &str, compare: &[&str], filter: Option<&str>) -> Side {
     Side {
@@ -103,6 +103,23 @@ async fn entries_and_members_of_one_site_are_listed_at_both_ends() {
             .unwrap(),
         pairs
     );
+}
+
+/// `memberUid` holds no DN: whose it is depends on everybody.
+#[tokio::test]
+async fn a_uid_that_somebody_else_has_too_names_nobody_at_either_end() {
+    let server = Server::start();
+    seed(&server);
+    server.change(&user("dc=acme", "s1u3"));
+    server.snapshot("a.ldif");
+    let target = server.now();
+    let connector = connector(&server, &server.admin());
+    for at in [End::Live, End::Target] {
+        let unix = side(Listed::Members, "uid", &[], Some("(cn=unix)"));
+        let unix = Side { at, ..unix };
+        server.write_log();
+        assert_eq!(items(&connector, unix, &target).await.unwrap(), [""; 0]);
+    }
 }
 
 #[tokio::test]

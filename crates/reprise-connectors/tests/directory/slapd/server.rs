@@ -22,6 +22,8 @@ modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload accesslog
 moduleload syncprov
+moduleload memberof
+moduleload ppolicy
 database mdb
 suffix cn=log
 directory DIR/log
@@ -31,6 +33,7 @@ suffix dc=acme
 rootdn cn=admin,dc=acme
 rootpw \"open sesame\"
 directory DIR/data
+OVERLAYS
 overlay syncprov
 overlay accesslog
 logdb cn=log
@@ -47,6 +50,11 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
+        Self::with("")
+    }
+
+    /// With more overlays: lines of their configuration.
+    pub fn with(overlays: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["data", "log", "snapshots", "scratch"] {
             fs::create_dir(folder.path().join(name)).unwrap();
@@ -54,7 +62,7 @@ impl Server {
         let place = folder.path().to_str().unwrap();
         fs::write(
             folder.path().join("slapd.conf"),
-            CONFIG.replace("DIR", place),
+            CONFIG.replace("DIR", place).replace("OVERLAYS", overlays),
         )
         .unwrap();
         // Another process can take a free port before slapd does.
@@ -95,7 +103,8 @@ impl Server {
     fn client(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         let url = format!("ldap://127.0.0.1:{}", self.port);
-        command.args(["-x", "-H", &url, "-D", ADMIN, "-w", PASSWORD]);
+        // Entries that refer to other servers are data.
+        command.args(["-x", "-M", "-H", &url, "-D", ADMIN, "-w", PASSWORD]);
         command
     }
 
@@ -123,6 +132,19 @@ impl Server {
     pub fn delete_tree(&self, dn: &str) {
         let output = self.client("ldapdelete").args(["-r", dn]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Values of one attribute, in order.
+    pub fn values(&self, dn: &str, attribute: &str) -> Vec<String> {
+        let name = format!("{attribute}: ");
+        let entries = self.dump(|one| one == dn);
+        let lines = entries.iter().flat_map(|entry| entry.lines());
+        let mut values: Vec<String> = lines
+            .filter_map(|line| line.strip_prefix(&name))
+            .map(str::to_owned)
+            .collect();
+        values.sort();
+        values
     }
 
     pub fn can_bind(&self, dn: &str, password: &str) -> bool {

@@ -1,8 +1,8 @@
 //! Two sites, groups outside of them, shared people; and the connector.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use reprise_connectors::ldap::{LdapConfig, LdapConnector, LdapShard};
@@ -67,6 +67,22 @@ pub fn accident(server: &Server) {
          departmentNumber: s1\n-\nreplace: description\ndescription: hers since\n\n\
          dn: uid=bob,ou=people,dc=acme\nchangetype: delete\n\n",
     );
+}
+
+pub fn of_site(dn: &str) -> bool {
+    dn.ends_with("ou=s1,ou=sites,dc=acme")
+}
+
+/// Neither the server's stamps on whoever wrote last nor its numbers.
+pub fn settled(dump: Vec<String>) -> Vec<String> {
+    let stamps = ["entryCSN", "modifiersName", "creatorsName"];
+    let kept = |line: &&str| !stamps.iter().any(|stamp| line.starts_with(stamp));
+    let lines = |entry: String| {
+        let mut lines: Vec<&str> = entry.lines().filter(kept).collect();
+        lines.sort();
+        lines.join("\n")
+    };
+    dump.into_iter().map(lines).collect()
 }
 
 pub fn connector(server: &Server, live: &str) -> LdapConnector {
@@ -135,6 +151,42 @@ impl Context for Watcher {
     fn progress(&self, _progress: Progress) {
         if Some(self.seen.fetch_add(1, Ordering::Relaxed)) == self.cancel_at {
             self.token.cancel();
+        }
+    }
+
+    async fn mark(&self, _mark: Value) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn cancelled(&self) -> &CancellationToken {
+        &self.token
+    }
+}
+
+/// Somebody else, who acts once when a restore comes to a phase.
+pub struct Meddler<'a> {
+    pub phase: &'static str,
+    pub act: Mutex<Option<Box<dyn FnOnce() + Send + 'a>>>,
+    token: CancellationToken,
+}
+
+impl<'a> Meddler<'a> {
+    pub fn new(phase: &'static str, act: impl FnOnce() + Send + 'a) -> Self {
+        Self {
+            phase,
+            act: Mutex::new(Some(Box::new(act))),
+            token: CancellationToken::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Context for Meddler<'_> {
+    fn progress(&self, progress: Progress) {
+        if progress.phase.as_deref() == Some(self.phase)
+            && let Some(act) = self.act.lock().unwrap().take()
+        {
+            act();
         }
     }
 
