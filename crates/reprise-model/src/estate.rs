@@ -245,8 +245,13 @@ pub enum Backup {
         config: Option<PathBuf>,
     },
     /// A folder that `mariadb-backup` wrote, or a folder of several, and a
-    /// folder of binary logs.
-    MariaBackup { base: PathBuf, binlog: PathBuf },
+    /// folder of binary logs. `time_zone` is that of the server's machine.
+    MariaBackup {
+        base: PathBuf,
+        binlog: PathBuf,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        time_zone: Option<String>,
+    },
     /// A folder of LDIF files by slapcat, and slapcat's LDIF of the change log
     /// (one file, or a folder of them).
     Slapcat {

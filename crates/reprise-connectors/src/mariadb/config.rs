@@ -33,6 +33,8 @@ pub struct MariadbShard {
     pub base: PathBuf,
     /// A folder of binary logs.
     pub binlog: PathBuf,
+    /// The time zone of the server that wrote them, as its machine had it.
+    pub time_zone: Option<String>,
     pub scratch: Option<PathBuf>,
 }
 

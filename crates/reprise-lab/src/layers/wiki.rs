@@ -119,6 +119,8 @@ impl Layer for Wiki {
         let data = self.folder.join("data");
         let mut command = self.account.command("/usr/sbin/mariadbd");
         command
+            // As the estate says: the log does not name it.
+            .env("TZ", "UTC")
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
             .arg(own_tmpdir(&data))

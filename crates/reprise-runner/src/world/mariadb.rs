@@ -11,12 +11,13 @@ use super::Building;
 
 pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connector> {
     let shards = store.shards.iter().map(|shard| {
-        let (base, binlog) = paths(shard.backup.as_ref());
+        let (base, binlog, time_zone) = past(shard.backup.as_ref());
         MariadbShard {
             id: shard.id.clone(),
             live: building.live(store, shard),
             base: building.path(base),
             binlog: building.path(binlog),
+            time_zone: time_zone.cloned(),
             scratch: shard.scratch.as_ref().map(|path| building.path(path)),
         }
     });
@@ -38,9 +39,13 @@ pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connec
 }
 
 /// The estate's rules ask a shard for a backup of its store's own kind.
-fn paths(backup: Option<&Backup>) -> (&Path, &Path) {
+fn past(backup: Option<&Backup>) -> (&Path, &Path, Option<&String>) {
     match backup {
-        Some(Backup::MariaBackup { base, binlog }) => (base, binlog),
+        Some(Backup::MariaBackup {
+            base,
+            binlog,
+            time_zone,
+        }) => (base, binlog, time_zone.as_ref()),
         _ => unreachable!("the shape of `kind: mariadb` knows no other backup"),
     }
 }

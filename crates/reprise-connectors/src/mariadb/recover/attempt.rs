@@ -1,32 +1,29 @@
 //! One attempt at a recovery: copy, prepare, start, replay, prove, seal.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use reprise_model::{Fault, Outcome, RecoveryPoint, Timestamp, Volume};
-use reprise_pgserver::attached;
 use reprise_ports::{Context, Progress};
-use rustix::process::Signal;
 use secrecy::ExposeSecret;
 use serde_json::{Map, json};
 use sqlx::mysql::MySqlConnectOptions;
 
 use super::backup::{Source, domain, gtids};
 use super::cut::{Live, decide};
+use super::ready::{Ready, Replayed};
+use super::replay::spawn;
 use super::server::{Host, Server, log};
-use super::{Folder, Marker, Ready, Scratch, blocking, cancelled};
+use super::{Folder, Marker, Scratch, blocking, cancelled};
 use crate::mariadb::session::{Session, text};
 use crate::mariadb::{MariadbConfig, MariadbShard};
 use crate::shared::copy::{Inventory, Watch};
 use crate::shared::folder::State;
 use crate::shared::room::check_space;
 
-const TICK: Duration = Duration::from_millis(20);
 /// The live server's word about the end of the log is worth a short wait.
 const ASK_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -34,18 +31,10 @@ pub struct Attempt<'a> {
     pub config: &'a MariadbConfig,
     pub shard: &'a MariadbShard,
     pub target: Timestamp,
+    /// The time zone of the server that wrote the log.
+    pub zone: &'a str,
     pub folder: Arc<Folder>,
     pub context: &'a dyn Context,
-}
-
-/// Ended when it is dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 struct StopOnDrop(Arc<Watch>);
@@ -74,7 +63,8 @@ impl Attempt<'_> {
         self.prepare(&host, &source).await?;
         let copied = begin.elapsed();
         let settings = source.backup.settings.clone();
-        let mut server = Server::start(&host, &self.folder.data(), &self.folder.log(), &settings)?;
+        let (data, log) = (self.folder.data(), self.folder.log());
+        let mut server = Server::start(&host, &data, &log, &settings, self.zone)?;
         server.accepting(self.context.cancelled()).await?;
         self.phase("replaying the binary log");
         if !source.cut.groups.is_empty() {
@@ -95,6 +85,7 @@ impl Attempt<'_> {
         let ready = Ready {
             database,
             settings,
+            replayed: Some(Replayed::of(&source, self.zone)),
             outcome,
         };
         let mut marker = Marker::building(self.target, source.backup.id);
@@ -164,87 +155,6 @@ impl Attempt<'_> {
         command.stdout(Stdio::null()).stderr(errors);
         let child = spawn(command, "mariadb-backup")?;
         self.ended(child, "mariadb-backup --prepare").await
-    }
-
-    /// `mariadb-binlog | mariadb`, from the backup's place to the cut.
-    async fn replay(&self, host: &Host, source: &Source, server: &Server) -> Result<(), Fault> {
-        let files = source.files[..source.cut.files]
-            .iter()
-            .map(|file| &file.path);
-        let mut reader = host.command("mariadb-binlog")?;
-        reader
-            .arg(format!("--start-position={}", source.cut.from))
-            .arg(format!("--stop-position={}", source.cut.to))
-            .arg("--verify-binlog-checksum")
-            .args(self.readable(host, files)?)
-            .stdout(Stdio::piped())
-            .stderr(log(&self.folder.log())?);
-        let mut reader = spawn(reader, "mariadb-binlog")?;
-        let pipe = reader.0.stdout.take().expect("its output is piped");
-        let mut writer = host.command("mariadb")?;
-        writer
-            .arg(format!("--socket={}", server.socket().display()))
-            .args([
-                "--user=reprise_scratch",
-                "--binary-mode",
-                "--max-allowed-packet=1G",
-                "--default-character-set=utf8mb4",
-            ])
-            .env("MYSQL_PWD", &server.password)
-            .stdin(Stdio::from(pipe))
-            .stdout(Stdio::null())
-            .stderr(log(&self.folder.log())?);
-        let writer = spawn(writer, "mariadb")?;
-        self.ended(writer, "mariadb").await?;
-        self.ended(reader, "mariadb-binlog").await
-    }
-
-    /// The logs where the account can read them: copies of those it cannot.
-    fn readable<'p>(
-        &self,
-        host: &Host,
-        files: impl Iterator<Item = &'p PathBuf>,
-    ) -> Result<Vec<PathBuf>, Fault> {
-        let own = self.folder.path().join("binlog");
-        let mut readable = Vec::new();
-        for file in files {
-            if host.account.can_read(file) {
-                readable.push(file.clone());
-                continue;
-            }
-            let cannot = |error: &dyn std::fmt::Display| {
-                Fault::refused(format!("cannot copy {}: {error}", file.display()))
-            };
-            fs::create_dir_all(&own).map_err(|error| cannot(&error))?;
-            let copy = own.join(file.file_name().unwrap_or_default());
-            fs::copy(file, &copy).map_err(|error| cannot(&error))?;
-            readable.push(copy);
-        }
-        if own.exists() {
-            let owned = host.account.own(&own);
-            owned.map_err(|error| Fault::refused(error.to_string()))?;
-        }
-        Ok(readable)
-    }
-
-    /// Waits for a program; dropped or cancelled, it is killed.
-    async fn ended(&self, mut program: Running, name: &str) -> Result<(), Fault> {
-        loop {
-            match program.0.try_wait() {
-                Ok(Some(status)) if status.success() => return Ok(()),
-                Ok(Some(status)) => {
-                    let log = self.folder.log();
-                    return Err(Fault::permanent(format!("{name} failed ({status})"))
-                        .hint(format!("its messages are in {}", log.display())));
-                }
-                Ok(None) => {}
-                Err(error) => return Err(Fault::temporary(format!("{name} is lost: {error}"))),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(TICK) => {}
-                () = self.context.cancelled().cancelled() => return Err(cancelled()),
-            }
-        }
     }
 
     async fn prove(&self, source: &Source) -> Result<RecoveryPoint, Fault> {
@@ -322,12 +232,6 @@ impl Attempt<'_> {
             ))
         })
     }
-}
-
-fn spawn(command: Command, name: &str) -> Result<Running, Fault> {
-    attached(command, Signal::KILL)
-        .map(Running)
-        .map_err(|error| Fault::permanent(format!("cannot run {name}: {error}")))
 }
 
 /// Equal in every domain: quiet. Another newest transaction of a domain that

@@ -80,12 +80,13 @@ impl Source {
     }
 
     /// When the log was last written to. What came after its last file was
-    /// ended is in another one, which is not here.
+    /// ended is in another one, and what came after a transaction that it does
+    /// not hold to the end is in none: neither is here.
     pub fn written(&self) -> Option<Timestamp> {
-        let rotated = self.files.last().and_then(|last| last.rotated);
-        let rotated = rotated.map(second);
+        let last = self.files.last();
+        let ended = last.and_then(|last| last.rotated.or(last.torn));
         let written = self.files.iter().filter_map(|file| file.written).max();
-        rotated.or(written)
+        ended.map(second).or(written)
     }
 
     /// The newest transaction of each domain at the end of the whole log.
@@ -237,6 +238,58 @@ mod tests {
             [("innodb_page_size".to_owned(), "16384".to_owned())]
         );
         assert_eq!(backups(&root.path().join("b1")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_increment_beside_its_full_backup_does_not_hide_it() {
+        let root = tempfile::tempdir().unwrap();
+        let end = "bin.000001\t4\t\n";
+        backup(
+            &root.path().join("full"),
+            "uuid = u-1\nincremental = N\n",
+            end,
+        );
+        backup(
+            &root.path().join("since"),
+            "uuid = u-2\nincremental = Y\n",
+            end,
+        );
+        let found = backups(root.path()).unwrap();
+        let found: Vec<&str> = found.iter().map(|found| found.id.uuid.as_str()).collect();
+        assert_eq!(found, ["u-1"]);
+    }
+
+    #[test]
+    fn a_log_that_goes_on_elsewhere_was_not_written_when_its_file_was() {
+        let root = tempfile::tempdir().unwrap();
+        backup(
+            root.path(),
+            "uuid = u\nincremental = N\n",
+            "bin.000001\t4\t\n",
+        );
+        let copied = Timestamp::from_micros(900_000_000);
+        let written = |rotated: Option<i64>, torn: Option<i64>| {
+            let file = LogFile {
+                path: "bin.000001".into(),
+                name: "bin.000001".to_owned(),
+                begun: 5,
+                follows: None,
+                groups: Vec::new(),
+                rotated,
+                torn,
+                end: 4,
+                written: Some(copied),
+            };
+            let source = Source {
+                backup: read(root.path()).unwrap(),
+                cut: cut(std::slice::from_ref(&file), 4, copied).unwrap(),
+                files: vec![file],
+            };
+            source.written()
+        };
+        assert_eq!(written(None, None), Some(copied));
+        assert_eq!(written(Some(60), None), Some(second(60)));
+        assert_eq!(written(None, Some(70)), Some(second(70)));
     }
 
     #[test]

@@ -1,29 +1,14 @@
-//! The binary log, event by event: where each transaction begins and when it
-//! was committed.
-//!
-//! Only the fixed headers are read, so that times are numbers in UTC and no
-//! program's time zone comes in between. What the events say is left to
-//! `mariadb-binlog`.
+//! The binary log: which files there are, and which transactions are in them.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use reprise_model::{Fault, Timestamp};
 
-/// The four bytes that every binary log begins with.
-const MAGIC: [u8; 4] = *b"\xfebin";
-const HEADER: usize = 19;
-const ROTATE: u8 = 4;
-const FORMAT: u8 = 15;
-const GTID: u8 = 162;
-const GTID_LIST: u8 = 163;
-const START_ENCRYPTION: u8 = 164;
-
-/// A server in so many domains is none.
-const LONGEST_LIST: u64 = 1 << 20;
+use super::events::{Unreadable, walk};
 
 /// `domain-server-sequence`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +31,9 @@ pub struct Group {
     pub gtid: Gtid,
     pub at: i64,
     pub offset: u64,
+    /// A statement in it reads or writes times in the server's own zone, whose
+    /// name the log does not have.
+    pub in_system_zone: bool,
 }
 
 /// One file of the log.
@@ -60,7 +48,10 @@ pub struct LogFile {
     pub groups: Vec<Group>,
     /// When the server went on in another file, if that is how this one ends.
     pub rotated: Option<i64>,
-    /// The end of its last whole event.
+    /// The second of what is not in it to its end: the file was cut off, or
+    /// copied while its server was writing.
+    pub torn: Option<i64>,
+    /// The end of its last whole event, or of its last whole transaction.
     pub end: u64,
     pub written: Option<Timestamp>,
 }
@@ -158,11 +149,12 @@ fn read(name: String, path: PathBuf) -> Result<LogFile, Fault> {
         follows: None,
         groups: Vec::new(),
         rotated: None,
-        end: MAGIC.len() as u64,
+        torn: None,
+        end: 0,
         written,
         path,
     };
-    match events(&mut log, BufReader::new(file), length.len()) {
+    match walk(&mut log, BufReader::new(file), length.len()) {
         Ok(()) => Ok(log),
         Err(Unreadable::Io(error)) => Err(cannot("read", &log.path, &error)),
         Err(Unreadable::What(what)) => Err(Fault::permanent(format!(
@@ -171,97 +163,6 @@ fn read(name: String, path: PathBuf) -> Result<LogFile, Fault> {
             log.end
         ))),
     }
-}
-
-enum Unreadable {
-    Io(io::Error),
-    What(&'static str),
-}
-
-impl From<io::Error> for Unreadable {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-/// Walks from header to header. A last event that is not whole yet is where
-/// the log ends: its server is still writing it.
-fn events(log: &mut LogFile, mut file: BufReader<File>, length: u64) -> Result<(), Unreadable> {
-    let mut magic = [0; MAGIC.len()];
-    if length < log.end {
-        return Err(Unreadable::What("not a binary log"));
-    }
-    file.read_exact(&mut magic)?;
-    if magic != MAGIC {
-        return Err(Unreadable::What("not a binary log"));
-    }
-    while log.end + HEADER as u64 <= length {
-        let mut header = [0; HEADER];
-        file.read_exact(&mut header)?;
-        let at = i64::from(u32_at(&header, 0));
-        let size = u64::from(u32_at(&header, 9));
-        if size < HEADER as u64 {
-            return Err(Unreadable::What("the event's length cannot be"));
-        }
-        if log.end + size > length {
-            return Ok(());
-        }
-        let mut read = 0;
-        log.rotated = (header[4] == ROTATE).then_some(at);
-        match header[4] {
-            FORMAT if log.begun == 0 => log.begun = at,
-            GTID_LIST => {
-                let mut count = [0; 4];
-                file.read_exact(&mut count)?;
-                // The upper bits are flags.
-                let count = u64::from(u32_at(&count, 0) & 0x0fff_ffff);
-                read = 4 + 16 * count;
-                if count > LONGEST_LIST || HEADER as u64 + read > size {
-                    return Err(Unreadable::What("the event's length cannot be"));
-                }
-                let mut list = Vec::new();
-                for _ in 0..count {
-                    let mut one = [0; 16];
-                    file.read_exact(&mut one)?;
-                    list.push(Gtid {
-                        domain: u32_at(&one, 0),
-                        server: u32_at(&one, 4),
-                        sequence: u64::from(u32_at(&one, 8)) | u64::from(u32_at(&one, 12)) << 32,
-                    });
-                }
-                log.follows = Some(list);
-            }
-            START_ENCRYPTION => return Err(Unreadable::What("the log is encrypted")),
-            GTID => {
-                let mut body = [0; 12];
-                file.read_exact(&mut body)?;
-                read = body.len() as u64;
-                log.groups.push(Group {
-                    gtid: Gtid {
-                        sequence: u64::from(u32_at(&body, 0)) | u64::from(u32_at(&body, 4)) << 32,
-                        domain: u32_at(&body, 8),
-                        server: u32_at(&header, 5),
-                    },
-                    at,
-                    offset: log.end,
-                });
-            }
-            _ => {}
-        }
-        let rest = i64::try_from(size - HEADER as u64 - read);
-        let rest = rest.map_err(|_| Unreadable::What("the event's length cannot be"))?;
-        // Within the buffer where it can, without a system call.
-        file.seek_relative(rest)?;
-        log.end += size;
-    }
-    file.seek(SeekFrom::End(0))?;
-    Ok(())
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    let mut four = [0; 4];
-    four.copy_from_slice(&bytes[at..at + 4]);
-    u32::from_le_bytes(four)
 }
 
 fn timestamp(time: std::time::SystemTime) -> Option<Timestamp> {
@@ -277,6 +178,9 @@ fn cannot(doing: &str, path: &Path, error: &io::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use super::super::events::{
+        FORMAT, GTID, GTID_LIST, HEADER, MAGIC, QUERY, ROTATE, START_ENCRYPTION, XID,
+    };
     use super::*;
 
     fn event(at: u32, kind: u8, body: &[u8]) -> Vec<u8> {
@@ -290,11 +194,33 @@ mod tests {
         bytes
     }
 
-    fn gtid(at: u32, sequence: u64) -> Vec<u8> {
+    fn gtid(at: u32, sequence: u64, flags: u8) -> Vec<u8> {
         let mut body = sequence.to_le_bytes().to_vec();
         body.extend(0u32.to_le_bytes());
-        body.push(0);
+        body.push(flags);
         event(at, GTID, &body)
+    }
+
+    fn query(at: u32, settings: &[u8], text: &str) -> Vec<u8> {
+        let mut body = vec![0; 8];
+        body.extend([3, 0, 0]);
+        body.extend(u16::try_from(settings.len()).unwrap().to_le_bytes());
+        body.extend(settings);
+        body.extend(b"app\0");
+        body.extend(text.as_bytes());
+        event(at, QUERY, &body)
+    }
+
+    /// One that is whole.
+    fn transaction(at: u32, sequence: u64) -> Vec<u8> {
+        let insert = query(at, b"", "insert");
+        [gtid(at, sequence, 0), insert, event(at, XID, &[0; 8])].concat()
+    }
+
+    fn read_one(events: &[Vec<u8>]) -> LogFile {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("bin.000001"), log(events)).unwrap();
+        read_folder(folder.path(), "bin.000001").unwrap().remove(0)
     }
 
     fn log(events: &[Vec<u8>]) -> Vec<u8> {
@@ -308,12 +234,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let whole = log(&[
             event(90, FORMAT, &[0; 60]),
-            gtid(100, 5),
-            event(100, 2, b"insert"),
-            gtid(101, 6),
+            transaction(100, 5),
+            transaction(101, 6),
         ]);
         let mut torn = whole.clone();
-        torn.extend(&gtid(102, 7)[..25]);
+        torn.extend(&gtid(102, 7, 0)[..25]);
         fs::write(folder.path().join("bin.000009"), &whole).unwrap();
         fs::write(folder.path().join("bin.000010"), &torn).unwrap();
         fs::write(folder.path().join("bin.index"), "x").unwrap();
@@ -327,6 +252,7 @@ mod tests {
                 ..files[0].clone()
             }
         );
+        assert_eq!((files[0].torn, files[1].torn), (None, Some(102)));
         assert_eq!(files[1].end, whole.len() as u64, "torn");
         let found: Vec<(String, i64)> = files[0]
             .groups
@@ -373,8 +299,8 @@ mod tests {
         let first = log(&[
             event(90, FORMAT, &[0; 60]),
             follows(4),
-            gtid(100, 5),
-            gtid(101, 6),
+            transaction(100, 5),
+            transaction(101, 6),
             event(102, ROTATE, b"bin.000002"),
         ]);
         fs::write(folder.path().join("bin.000001"), &first).unwrap();
@@ -382,7 +308,7 @@ mod tests {
             let bytes = log(&[
                 event(102, FORMAT, &[0; 60]),
                 follows(sequence),
-                gtid(103, 9),
+                transaction(103, 9),
             ]);
             fs::write(folder.path().join("bin.000002"), bytes).unwrap();
             read_folder(folder.path(), "bin.000001")
@@ -392,6 +318,58 @@ mod tests {
         let fault = second(8).unwrap_err();
         let told = "bin.000001 is not whole: its last transaction is 0-7-6, and bin.000002 begins after 0-7-8";
         assert!(fault.message.contains(told), "{}", fault.message);
+    }
+
+    #[test]
+    fn a_transaction_without_its_end_is_none() {
+        let before = [event(90, FORMAT, &[0; 60]), transaction(100, 5)];
+        let offset = log(&before).len() as u64;
+        let check = |rest: &[Vec<u8>], whole: bool| {
+            let file = read_one(&[&before[..], rest].concat());
+            assert_eq!(file.groups.len(), if whole { 2 } else { 1 }, "{rest:?}");
+            assert_eq!(file.torn, (!whole).then_some(101), "{rest:?}");
+            assert_eq!(file.end == offset, !whole, "{rest:?}");
+        };
+        let (begin, insert) = (gtid(101, 6, 0), query(101, b"", "insert"));
+        check(&[begin.clone()], false);
+        check(&[begin.clone(), insert.clone()], false);
+        check(
+            &[begin.clone(), insert.clone(), query(101, b"", "COMMIT")],
+            true,
+        );
+        check(
+            &[
+                begin.clone(),
+                insert.clone(),
+                event(102, ROTATE, b"bin.000002"),
+            ],
+            true,
+        );
+        check(&[gtid(101, 6, 1)], false);
+        check(
+            &[gtid(101, 6, 1), query(101, b"", "create table t (a int)")],
+            true,
+        );
+        // Bytes of an event within it.
+        check(&[begin, insert[..30].to_vec()], false);
+    }
+
+    #[test]
+    fn a_statement_in_the_servers_own_zone_is_marked() {
+        let zone = |zone: &str| [&[5, zone.len() as u8], zone.as_bytes()].concat();
+        let file = read_one(&[
+            gtid(100, 5, 1),
+            query(100, &zone("SYSTEM"), "insert"),
+            gtid(101, 6, 1),
+            query(101, &zone("+02:00"), "insert"),
+            transaction(102, 7),
+        ]);
+        let marked: Vec<bool> = file
+            .groups
+            .iter()
+            .map(|group| group.in_system_zone)
+            .collect();
+        assert_eq!(marked, [true, false, false]);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Cut {
     pub first_after: Option<Group>,
     /// By then all that the backup holds was committed.
     pub backup_by: i64,
+    /// The second of a transaction at the log's end that is not whole.
+    pub torn: Option<i64>,
 }
 
 pub fn second(at: i64) -> Timestamp {
@@ -83,6 +85,7 @@ pub fn cut(files: &[LogFile], position: u64, target: Timestamp) -> Result<Cut, F
         first_after: rest.first().map(|(_, group)| *group),
         groups,
         backup_by: held_by(files, position),
+        torn: files.last().and_then(|last| last.torn),
     })
 }
 
@@ -158,9 +161,16 @@ pub fn decide(
     }
     let seen = last.unwrap_or(second(cut.backup_by));
     let complete = written.map_or(seen, |written| written.max(seen));
+    let inside = match cut.torn {
+        Some(at) => format!(
+            ", and it ends inside of a transaction of the second {}",
+            second(at)
+        ),
+        None => String::new(),
+    };
     let short = |newest: Timestamp| {
         Fault::refused(format!(
-            "the binary log ends before the target time {target}: its last transaction is of the second {seen}"
+            "the binary log ends before the target time {target}: its last transaction is of the second {seen}{inside}"
         ))
         .hint(format!("copy the newest binary log (`flush binary logs` ends it), or take `--at {newest}`, which it reaches"))
     };
@@ -176,7 +186,7 @@ pub fn decide(
         Live::Unknown => Ok(reached(
             complete.min(target),
             format!(
-                "the binary log holds no transaction after the target time; it was last written to at {complete}"
+                "the binary log holds no transaction after the target time; it was last written to at {complete}{inside}"
             ),
         )),
     }
@@ -193,7 +203,12 @@ mod tests {
             server: 1,
             sequence,
         };
-        Group { gtid, at, offset }
+        Group {
+            gtid,
+            at,
+            offset,
+            in_system_zone: false,
+        }
     }
 
     fn file(name: &str, begun: i64, groups: &[Group]) -> LogFile {
@@ -204,6 +219,7 @@ mod tests {
             follows: None,
             groups: groups.to_vec(),
             rotated: None,
+            torn: None,
             end: 900,
             written: None,
         }

@@ -4,7 +4,7 @@ use reprise_model::{Fault, ShardId, Timestamp};
 use reprise_ports::{Finding, Level};
 
 use super::cut::{Live, decide};
-use super::{Recovery, source};
+use super::{Recovery, source, zone};
 use crate::shared::room;
 
 impl Recovery {
@@ -30,6 +30,7 @@ impl Recovery {
         let looked = async {
             let shard = self.shard(shard)?;
             let source = source(shard, target).await?;
+            zone::of_replay(&shard.id, shard.time_zone.as_deref(), &source)?;
             let needed = source.scratch_bytes()?;
             let room = room::check_space(&self.root(shard), needed);
             // Whether live is quiet is asked when the shard is recovered.

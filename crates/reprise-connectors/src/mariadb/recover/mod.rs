@@ -10,8 +10,13 @@ mod attempt;
 mod backup;
 mod binlog;
 mod cut;
+mod events;
 mod inspect;
+mod ready;
+mod replay;
 mod server;
+mod statement;
+mod zone;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,26 +24,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reprise_model::{Fault, FaultKind, Outcome, ShardId, Timestamp};
 use reprise_ports::{Context, Probe};
-use serde::{Deserialize, Serialize};
 use sqlx::mysql::MySqlConnectOptions;
 use tokio_util::sync::CancellationToken;
 
 use self::attempt::Attempt;
 use self::backup::{BackupId, Source};
+use self::ready::{Ready, Replayed};
 use self::server::{Host, Server};
 use super::{MariadbConfig, MariadbShard};
 use crate::shared::folder;
 
 type Folder = folder::Folder<BackupId, Ready>;
 type Marker = folder::Marker<BackupId, Ready>;
-
-/// All that a resumed run needs to know about a finished recovery.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Ready {
-    database: String,
-    settings: Vec<(String, String)>,
-    outcome: Outcome,
-}
 
 /// A scratch server that is up, with the folder that is locked for it.
 #[derive(Debug)]
@@ -87,11 +84,10 @@ impl Recovery {
         }
         *slot = None;
         let source = source(shard, target).await?;
+        let zone = zone::of_replay(&shard.id, shard.time_zone.as_deref(), &source)?;
         let folder = Arc::new(Folder::take(&self.folder(shard, target))?);
-        let ready = folder
-            .marker()
-            .filter(|marker| marker.backup == source.backup.id);
-        let ready = ready.and_then(|marker| marker.ready(target).cloned());
+        let marker = folder.marker();
+        let ready = marker.and_then(|marker| reusable(&marker, &source, zone, target).cloned());
         let ours = Arc::clone(&folder);
         // A new build begins its log anew, a server that is started again goes on with it.
         let said_before = match &ready {
@@ -105,6 +101,7 @@ impl Recovery {
                     config: &self.config,
                     shard,
                     target,
+                    zone,
                     folder,
                     context,
                 };
@@ -128,7 +125,9 @@ impl Recovery {
         let (temp, path) = (&self.config.temp, self.config.path.clone());
         // Whose the data is, it stays.
         let host = Host::new(&folder.data(), folder.path(), temp, path)?;
-        let mut server = Server::start(&host, &folder.data(), &folder.log(), &ready.settings)?;
+        let settings = &ready.settings;
+        // Nothing is replayed any more, and our sessions have a zone of their own.
+        let mut server = Server::start(&host, &folder.data(), &folder.log(), settings, zone::UTC)?;
         server.accepting(cancelled).await?;
         Ok(Scratch {
             server,
@@ -144,13 +143,14 @@ impl Recovery {
         let Some(marker) = marker else {
             return Ok(Probe::NotYet);
         };
-        let Some(ready) = marker.ready(target) else {
+        if marker.ready(target).is_none() {
             return Ok(Probe::NotYet);
-        };
+        }
         let source = source(shard, target).await?;
-        Ok(match source.backup.id == marker.backup {
-            true => Probe::AsItShouldBe(ready.outcome.clone()),
-            false => Probe::NotYet,
+        let zone = zone::of_replay(&shard.id, shard.time_zone.as_deref(), &source)?;
+        Ok(match reusable(&marker, &source, zone, target) {
+            Some(ready) => Probe::AsItShouldBe(ready.outcome.clone()),
+            None => Probe::NotYet,
         })
     }
 
@@ -269,6 +269,18 @@ impl Recovery {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ShardId, Timestamp), Slot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a folder holds, where it is what a recovery from `source` would bring.
+fn reusable<'m>(
+    marker: &'m Marker,
+    source: &Source,
+    zone: &str,
+    target: Timestamp,
+) -> Option<&'m Ready> {
+    let ready = marker.ready(target)?;
+    let same = marker.backup == source.backup.id;
+    (same && ready.holds(&Replayed::of(source, zone), target)).then_some(ready)
 }
 
 async fn source(shard: &MariadbShard, target: Timestamp) -> Result<Source, Fault> {

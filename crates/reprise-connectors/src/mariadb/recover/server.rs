@@ -86,12 +86,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `mariadbd`, which ends with this process.
+    /// Starts `mariadbd`, which ends with this process. `zone` is what a
+    /// session means by `SYSTEM`.
     pub fn start(
         host: &Host,
         data: &Path,
         log_file: &Path,
         settings: &[(String, String)],
+        zone: &str,
     ) -> Result<Self, Fault> {
         sweep(&host.temp);
         let folder = private_folder(&host.temp, &host.account)
@@ -110,6 +112,7 @@ impl Server {
             argument
         };
         command
+            .env("TZ", zone)
             .arg(path("datadir", data))
             .arg(path("socket", &folder.join("mariadb.sock")))
             .arg(path("pid-file", &data.join("reprise.pid")))

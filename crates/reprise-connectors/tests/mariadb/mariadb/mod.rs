@@ -2,7 +2,9 @@
 
 mod endings;
 mod listing;
+mod logs;
 mod recovery;
 mod rights;
 mod slices;
 mod world;
+mod zones;

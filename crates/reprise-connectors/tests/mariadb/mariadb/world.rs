@@ -49,6 +49,9 @@ pub struct Server {
     pub port: u16,
     pub folder: TempDir,
     account: Account,
+    /// What the estate says about its time zone.
+    pub time_zone: Option<String>,
+    pub tenant: Tenant,
 }
 
 fn account() -> Account {
@@ -94,6 +97,11 @@ fn free_port() -> u16 {
 impl Server {
     /// `settings` come last, and win.
     pub async fn start(settings: &[&str]) -> Self {
+        Self::start_in("UTC", settings).await
+    }
+
+    /// The same on a machine that is in this time zone.
+    pub async fn start_in(zone: &str, settings: &[&str]) -> Self {
         let folder = open_folder();
         let data = folder.path().join("data");
         let copied = Command::new("cp")
@@ -105,6 +113,7 @@ impl Server {
         let (account, port) = (account(), free_port());
         let mut command = account.command("/usr/sbin/mariadbd");
         command
+            .env("TZ", zone)
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
             .arg(format!(
@@ -131,6 +140,12 @@ impl Server {
             port,
             folder,
             account,
+            time_zone: None,
+            tenant: Tenant {
+                table: "sites".to_owned(),
+                key: "id".to_owned(),
+                tables: [("countries".to_owned(), TableRule::Shared)].into(),
+            },
         };
         for _ in 0..600 {
             if server.options(None).connect().await.is_ok() {
@@ -183,7 +198,10 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        let server = Server::start(&[]).await;
+        Self::on(Server::start(&[]).await).await
+    }
+
+    pub async fn on(server: Server) -> Self {
         let mut live = server.options(None).connect().await.unwrap();
         run(
             &mut live,
@@ -315,33 +333,46 @@ impl Server {
         binlog: &Path,
     ) -> (MariadbConnector, TempDir) {
         let scratch = open_folder();
+        let connector = self.connector_in(scratch.path(), user, password, binlog, true);
+        (connector, scratch)
+    }
+
+    /// As in a drill: nothing is known of live.
+    pub fn drill_on(&self, scratch: &Path, binlog: &Path) -> MariadbConnector {
+        self.connector_in(scratch, "root", "", binlog, false)
+    }
+
+    fn connector_in(
+        &self,
+        scratch: &Path,
+        user: &str,
+        password: &str,
+        binlog: &Path,
+        with_live: bool,
+    ) -> MariadbConnector {
         let live = format!(
             "mysql://{user}:{password}@127.0.0.1:{}/app?ssl-mode=disabled",
             self.port
         );
         let shard = MariadbShard {
             id: "s01".into(),
-            live: Some(SecretString::from(live)),
+            live: with_live.then(|| SecretString::from(live)),
             base: self.folder.path().join("backups"),
             binlog: binlog.to_owned(),
+            time_zone: self.time_zone.clone(),
             scratch: None,
         };
-        let countries = ("countries".to_owned(), TableRule::Shared);
         let config = MariadbConfig {
             store: "issues".into(),
-            tenant: Some(Tenant {
-                table: "sites".to_owned(),
-                key: "id".to_owned(),
-                tables: [countries].into(),
-            }),
+            tenant: Some(self.tenant.clone()),
             shards: vec![shard],
-            scratch_root: scratch.path().join("scratch"),
-            temp: scratch.path().to_owned(),
+            scratch_root: scratch.join("scratch"),
+            temp: scratch.to_owned(),
             path: std::env::var_os("PATH"),
             rpo: None,
             live_connections: 4,
         };
-        (MariadbConnector::new(config), scratch)
+        MariadbConnector::new(config)
     }
 }
 

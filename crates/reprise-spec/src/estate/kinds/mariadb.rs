@@ -54,6 +54,11 @@ static BACKUP: Shape = Shape {
                     "Folder that `mariadb-backup` wrote, or a folder of several.",
                 ),
                 Field::required("binlog", Kind::Text, "Folder of binary logs."),
+                Field::optional(
+                    "time_zone",
+                    Kind::Text,
+                    "Time zone of the server's machine, such as Europe/Berlin; needed where statements are logged that read times in it.",
+                ),
             ],
         )],
     }),
@@ -82,6 +87,7 @@ fn backup(node: &Node) -> Option<Backup> {
         "mariabackup" => Some(Backup::MariaBackup {
             base: node.text_at("base")?.into(),
             binlog: node.text_at("binlog")?.into(),
+            time_zone: node.text_at("time_zone").map(str::to_owned),
         }),
         _ => None,
     }
