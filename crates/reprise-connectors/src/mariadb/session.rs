@@ -20,9 +20,9 @@ const PREPARED: usize = 2;
 /// to the server and back each, all in one would be a statement of any length.
 const COUNTED: usize = 16;
 
-/// Strict, so that nothing is cut short silently; zero dates and the id 0 are
-/// values like any other.
-const SETTINGS: &str = "set session sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', \
+/// Strict, so that nothing is cut short silently; zero dates, the 31st of any
+/// month and the id 0 are values like any other.
+const SETTINGS: &str = "set session sql_mode = 'STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', \
      time_zone = '+00:00', autocommit = 1, group_concat_max_len = 1048576";
 
 #[derive(Debug)]
@@ -112,6 +112,17 @@ impl Session {
         Ok(rows.first().and_then(|row| text(row, 0)))
     }
 
+    /// The number that a query has for its answer.
+    pub async fn number(&mut self, doing: &str, sql: &str) -> Result<u64, Fault> {
+        let number = self.value(doing, sql).await?;
+        let number = number.and_then(|number| number.parse().ok());
+        number.ok_or_else(|| self.no_number(doing))
+    }
+
+    fn no_number(&self, doing: &str) -> Fault {
+        Fault::permanent(format!("{}: {doing}: the answer is no number", self.end))
+    }
+
     /// A number of rows for each name.
     pub async fn counts(
         &mut self,
@@ -129,9 +140,7 @@ impl Session {
                 .await?;
             for (at, (name, _)) in queries.iter().enumerate() {
                 let count = rows.first().and_then(|row| text(row, at)?.parse().ok());
-                let count = count.ok_or_else(|| {
-                    Fault::permanent(format!("{}: {doing}: the answer is no number", self.end))
-                })?;
+                let count = count.ok_or_else(|| self.no_number(doing))?;
                 counts.push((name.clone(), count));
             }
         }
@@ -201,8 +210,9 @@ fn kind(number: u16) -> FaultKind {
         1040 | 1041 | 1037 | 1038 | 1053 | 1203 | 1226 => FaultKind::Temporary,
         // The server lost us, or did not hear from us in time.
         1158..=1161 => FaultKind::Temporary,
-        // Lock time-out, deadlock, the statement was killed or ran too long.
-        1205 | 1213 | 1317 | 1927 | 1969 => FaultKind::Temporary,
+        // Lock time-out, deadlock, a row changed under an old snapshot, the
+        // statement was killed or ran too long.
+        1020 | 1205 | 1213 | 1317 | 1927 | 1969 => FaultKind::Temporary,
         // A slice's row that live does not take.
         1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1451 | 1452 | 1526 | 4025 => {
             FaultKind::Refused

@@ -35,8 +35,14 @@ impl LiveShard {
         let ready = async {
             let (mut there, ()) =
                 futures::try_join!(scratch.reading(), begin(&mut live, site, &options))?;
-            self.prepare(&mut there, &mut live, &known, site, companions, context)
-                .await
+            let work = Work {
+                known: &known,
+                site,
+                companions,
+                options: &options,
+                context,
+            };
+            prepare(&mut there, &mut live, &work).await
         };
         // Once the commit is sent it is waited for: it is short, and cutting
         // it off would only hide what became of it.
@@ -63,31 +69,31 @@ impl LiveShard {
             Ok(Probe::NotYet | Probe::Unknown { .. }) | Err(_) => Err(lost),
         }
     }
+}
 
-    /// Everything up to the mark. Dropped at any point, the connection closes
-    /// and the server rolls back.
-    async fn prepare(
-        &self,
-        there: &mut Session,
-        live: &mut Session,
-        known: &Match,
-        site: &SiteId,
-        companions: &[SiteId],
-        context: &dyn Context,
-    ) -> Result<Mark, Fault> {
-        futures::try_join!(
-            at_scratch(there, known, site),
-            not_in_the_way(live, known, site)
-        )?;
-        let tally = load(there, live, known, site, context).await?;
-        phase(context, "checking foreign keys");
-        let rows = known.at_live(site.as_str());
-        integrity::hold_parents(live, &rows).await?;
-        whole(live, known, site, companions).await?;
-        let mark = Mark::take(live, outcome(tally)).await?;
-        context.mark(mark.to_value()).await?;
-        Ok(mark)
-    }
+/// One slice's restore.
+struct Work<'a> {
+    known: &'a Match,
+    site: &'a SiteId,
+    companions: &'a [SiteId],
+    options: &'a Options,
+    context: &'a dyn Context,
+}
+
+/// Everything up to the mark. Dropped at any point, the connection closes
+/// and the server rolls back.
+async fn prepare(there: &mut Session, live: &mut Session, work: &Work<'_>) -> Result<Mark, Fault> {
+    let (known, site, context) = (work.known, work.site, work.context);
+    futures::try_join!(
+        at_scratch(there, known, site),
+        not_in_the_way(live, known, site)
+    )?;
+    let tally = load(there, live, known, site, context).await?;
+    phase(context, "checking foreign keys");
+    whole(live, work).await?;
+    let mark = Mark::take(live, outcome(tally)).await?;
+    context.mark(mark.to_value()).await?;
+    Ok(mark)
 }
 
 /// The options of rows, of which one store's choices are fewer.
@@ -154,7 +160,12 @@ async fn at_scratch(there: &mut Session, known: &Match, site: &SiteId) -> Result
         return Ok(());
     };
     let column = Dialect::Mariadb.quoted(column);
-    let sql = format!("select cast(t.{column} as char) from {from} limit 1");
+    // Another spelling comes first, where a column without a key has several.
+    let sql = format!(
+        "select cast(t.{column} as char) from {from}
+         order by cast(cast(t.{column} as char) as binary) = cast({} as binary) limit 1",
+        Dialect::Mariadb.literal(site.as_str())
+    );
     match there.value("looking for the site", sql).await? {
         Some(found) if found == site.as_str() => Ok(()),
         // A collation that takes `ACME` for `acme` would mix two sites up.
@@ -201,14 +212,10 @@ async fn not_in_the_way(live: &mut Session, known: &Match, site: &SiteId) -> Res
 }
 
 /// Every row refers to something that is there.
-async fn whole(
-    live: &mut Session,
-    known: &Match,
-    site: &SiteId,
-    companions: &[SiteId],
-) -> Result<(), Fault> {
+async fn whole(live: &mut Session, work: &Work<'_>) -> Result<(), Fault> {
+    let (known, site) = (work.known, work.site);
     let rows = known.at_live(site.as_str());
-    let broken = integrity::broken(live, &rows).await?;
+    let broken = integrity::held_or_broken(live, &rows, work.options.lock_timeout).await?;
     if broken.is_empty() {
         return Ok(());
     }
@@ -224,7 +231,7 @@ async fn whole(
     let of_sites = broken
         .iter()
         .all(|(key, _)| known.slice.owned(&key.parent).is_some());
-    let others = companions.iter().any(|other| other != site);
+    let others = work.companions.iter().any(|other| other != site);
     let message = format!("site {site}: {}", named.join("; "));
     Err(match of_sites && others {
         true => Fault::temporary(message)

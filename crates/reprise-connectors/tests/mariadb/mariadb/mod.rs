@@ -3,6 +3,7 @@
 mod endings;
 mod listing;
 mod logs;
+mod neighbours;
 mod recovery;
 mod rights;
 mod slices;
