@@ -97,6 +97,9 @@ pub struct Column {
     pub filled: bool,
     /// The sequence it owns or takes its default from.
     pub sequence: Option<Sequence>,
+    /// By which its text is compared, where a server may take different texts
+    /// for equal.
+    pub collation: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

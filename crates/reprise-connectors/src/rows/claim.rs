@@ -58,6 +58,9 @@ pub enum Claim {
         /// The type that the id is read as.
         base: String,
         nullable: bool,
+        /// The id's own letters alone: the column takes others for equal than
+        /// the root's key does, and nothing ties it to that.
+        exact: bool,
     },
     /// The row belongs to whom its parent belongs to.
     Parent { key: ForeignKey, nullable: bool },

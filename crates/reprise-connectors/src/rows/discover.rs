@@ -70,7 +70,7 @@ impl<'a> Search<'a> {
     }
 
     fn own_by_column(&mut self, table: &TableName, column: &str) {
-        let Some(claim) = key_claim(self.catalog, table, column) else {
+        let Some(claim) = key_claim(self.catalog, self.rules, table, column) else {
             return;
         };
         let owned = Owned {
@@ -146,7 +146,7 @@ impl<'a> Search<'a> {
         };
         match self.site_column(key) {
             Some(column) => {
-                let claim = key_claim(self.catalog, &key.child, column)?;
+                let claim = key_claim(self.catalog, self.rules, &key.child, column)?;
                 Some(((0, cost), claim))
             }
             None => {
@@ -362,11 +362,13 @@ fn cut(claims: Vec<Claim>) -> Vec<Claim> {
     claims.into_iter().take(keep).collect()
 }
 
-fn key_claim(catalog: &Catalog, table: &TableName, column: &str) -> Option<Claim> {
+fn key_claim(catalog: &Catalog, rules: &Rules, table: &TableName, column: &str) -> Option<Claim> {
     let column = catalog.table(table)?.column(column)?;
+    let root = catalog.table(&rules.root)?.column(&rules.key)?;
     Some(Claim::Key {
         column: column.name.clone(),
         base: column.kind.base.clone(),
         nullable: !column.not_null,
+        exact: column.collation.is_some() && column.collation != root.collation,
     })
 }

@@ -133,7 +133,22 @@ impl SiteRows<'_> {
 
     fn claim(&self, claim: &Claim, alias: &str, level: usize, test: Test<'_>) -> String {
         match claim {
-            Claim::Key { column, base, .. } => test(&self.column(alias, column), base),
+            Claim::Key {
+                column,
+                base,
+                exact,
+                ..
+            } => {
+                let column = self.column(alias, column);
+                match exact {
+                    // The first of them can use an index.
+                    true => {
+                        let letters = self.dialect().bytewise_unpadded(&column);
+                        format!("({} and {})", test(&column, base), test(&letters, base))
+                    }
+                    false => test(&column, base),
+                }
+            }
             Claim::Parent { key, .. } => {
                 let parent_alias = format!("p{level}");
                 let join = key.join(self.dialect(), &parent_alias, alias);

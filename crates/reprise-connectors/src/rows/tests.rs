@@ -74,6 +74,7 @@ fn add_column(table: &mut Table, written: &str) {
         generated: false,
         filled: false,
         sequence: None,
+        collation: None,
     });
 }
 
@@ -344,4 +345,56 @@ fn unlogged_and_foreign_tables_are_told_and_not_wanted() {
         problems[0].to_string(),
         "f is a foreign table, whose rows cannot be restored"
     );
+}
+
+#[test]
+fn a_text_that_the_root_would_tell_apart_is_compared_by_its_letters() {
+    let mut catalog = catalog(&["sites: id!", "audit: site!", "notes: site!"]);
+    catalog.dialect = Dialect::Mariadb;
+    let mut text = |table: &str, column: usize, collation: &str| {
+        let table = TableName::new("public", table);
+        let column = &mut catalog.tables.get_mut(&table).unwrap().columns[column];
+        column.kind.base = "varchar utf8mb4".to_owned();
+        column.collation = Some(collation.to_owned());
+    };
+    text("sites", 0, "utf8mb4_bin");
+    text("audit", 0, "utf8mb4_general_ci");
+    text("notes", 0, "utf8mb4_bin");
+    let key = |column: &str| TableRule::Key(column.to_owned());
+    let rules = tenant(&[("audit", key("site")), ("notes", key("site"))]);
+    let slice = discover(&catalog, &rules).unwrap();
+    let rows = SiteRows {
+        slice: &slice,
+        catalog: &catalog,
+        site: "acme",
+    };
+    let check = |table: &str, expect: &str| {
+        let condition = rows.condition(&TableName::new("public", table), "t");
+        assert_eq!(condition.as_deref(), Some(expect));
+    };
+    check("sites", "t.`id` = 'acme'");
+    check("notes", "t.`site` = 'acme'");
+    check(
+        "audit",
+        "(t.`site` = 'acme' and convert(t.`site` using utf8mb4) collate utf8mb4_nopad_bin = 'acme')",
+    );
+}
+
+#[test]
+fn a_column_that_live_computes_no_more_is_carried() {
+    let (mut then, now) = (
+        catalog(&["sites: id!, twice"]),
+        catalog(&["sites: id!, twice"]),
+    );
+    let slice = discover(&then, &tenant(&[])).unwrap();
+    let sites = TableName::new("public", "sites");
+    then.tables.get_mut(&sites).unwrap().columns[1].generated = true;
+    let check = |then: &Catalog, now: &Catalog, expect: &[&str], drifts: usize| {
+        let (plan, found) = compare(then, now, &slice);
+        assert_eq!(plan.tables[0].columns, expect);
+        assert_eq!(found.len(), drifts, "{found:?}");
+    };
+    check(&then, &now, &["id", "twice"], 0);
+    check(&then, &then, &["id"], 0);
+    check(&now, &then, &["id", "twice"], 1);
 }

@@ -23,7 +23,8 @@ const TABLES: &str =
     "select table_name, table_type, engine, table_rows, data_length from information_schema.tables
   where table_schema = database() and table_type in ('BASE TABLE', 'SYSTEM VERSIONED')";
 const COLUMNS: &str = "select table_name, column_name, ordinal_position, is_nullable, data_type, column_type,
-    character_set_name, is_generated, column_default is not null or extra like '%auto_increment%'
+    character_set_name, is_generated, column_default is not null or extra like '%auto_increment%',
+    collation_name
   from information_schema.columns where table_schema = database() order by table_name, ordinal_position";
 const KEYS: &str = "select table_name, index_name, column_name, sub_part is not null from information_schema.statistics
   where table_schema = database() and non_unique = 0 order by table_name, index_name <> 'PRIMARY', index_name, seq_in_index";
@@ -147,6 +148,7 @@ fn column(row: &MySqlRow) -> Column {
         generated: string(row, 7) == "ALWAYS",
         filled: truth(row, 8),
         sequence: None,
+        collation: text(row, 9),
     }
 }
 

@@ -201,6 +201,7 @@ fn column(row: &PgRow) -> Result<Column, sqlx::Error> {
         generated: row.try_get("generated")?,
         filled: row.try_get("filled")?,
         sequence,
+        collation: None,
     })
 }
 

@@ -97,6 +97,14 @@ impl Dialect {
         }
     }
 
+    /// The same, where a space at the end counts too.
+    pub(super) fn bytewise_unpadded(self, text: &str) -> String {
+        match self {
+            Self::Postgres => self.bytewise(text),
+            Self::Mariadb => format!("convert({text} using utf8mb4) collate utf8mb4_nopad_bin"),
+        }
+    }
+
     /// Every value's text means the same value in the new type, and comes out
     /// of it unchanged.
     pub(super) fn carries(self, then: &ColumnType, now: &ColumnType) -> bool {

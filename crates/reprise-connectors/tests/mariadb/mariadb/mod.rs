@@ -7,5 +7,6 @@ mod neighbours;
 mod recovery;
 mod rights;
 mod slices;
+mod values;
 mod world;
 mod zones;
