@@ -2,10 +2,12 @@
 //! absolute paths, URLs with their passwords inside secrets.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use reprise_model::{ShardId, StoreId, Tenant};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::mysql::MySqlConnectOptions;
 
 #[derive(Clone, Debug)]
 pub struct MariadbConfig {
@@ -29,6 +31,8 @@ pub struct MariadbShard {
     pub id: ShardId,
     /// Absent in a drill, which has no way to production.
     pub live: Option<SecretString>,
+    /// The database that the live URL names, which a drill knows too.
+    pub database: Option<String>,
     /// A backup's folder, or a folder of several.
     pub base: PathBuf,
     /// A folder of binary logs.
@@ -36,6 +40,14 @@ pub struct MariadbShard {
     /// The time zone of the server that wrote them, as its machine had it.
     pub time_zone: Option<String>,
     pub scratch: Option<PathBuf>,
+}
+
+impl MariadbShard {
+    /// The database that a live URL names.
+    pub fn database_of(live: &SecretString) -> Option<String> {
+        let options = MySqlConnectOptions::from_str(live.expose_secret()).ok()?;
+        options.get_database().map(str::to_owned)
+    }
 }
 
 impl MariadbConfig {

@@ -6,15 +6,20 @@ use std::sync::Arc;
 use reprise_connectors::mariadb::{MariadbConfig, MariadbConnector, MariadbShard};
 use reprise_model::{Backup, Store, Tenancy};
 use reprise_ports::Connector;
+use reprise_spec::live_place;
 
 use super::Building;
 
 pub(super) fn open(store: &Store, building: &mut Building<'_>) -> Arc<dyn Connector> {
     let shards = store.shards.iter().map(|shard| {
         let (base, binlog, time_zone) = past(shard.backup.as_ref());
+        // A name and no way there, so a drill may know it.
+        let place = live_place(store.id.as_str(), shard.id.as_str());
+        let url = building.environment.resolve(&shard.live, &place).ok();
         MariadbShard {
             id: shard.id.clone(),
             live: building.live(store, shard),
+            database: url.as_ref().and_then(MariadbShard::database_of),
             base: building.path(base),
             binlog: building.path(binlog),
             time_zone: time_zone.cloned(),

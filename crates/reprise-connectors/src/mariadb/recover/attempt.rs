@@ -20,10 +20,12 @@ use super::server::{Host, Server, log};
 use super::{Folder, Marker, Scratch, blocking, cancelled};
 use crate::mariadb::session::{Session, text};
 use crate::mariadb::{MariadbConfig, MariadbShard};
+use crate::rows::Dialect;
 use crate::shared::copy::{Inventory, Watch};
 use crate::shared::folder::State;
 use crate::shared::room::check_space;
 
+const SQL: Dialect = Dialect::Mariadb;
 /// The live server's word about the end of the log is worth a short wait.
 const ASK_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -193,44 +195,44 @@ impl Attempt<'_> {
     }
 
     /// The database that holds the store: the one that the live URL names,
-    /// else the first that has the tenants' root table.
+    /// else the one that has the tenants' root table.
     async fn database(&self, server: &Server) -> Result<String, Fault> {
         let mut session = Session::open("scratch", &server.options()).await?;
-        let sql = "select schema_name from information_schema.schemata order by schema_name";
-        let all = session.rows("listing the databases", sql).await?;
-        let named = self.shard.live.as_ref().and_then(|url| {
-            let options = MySqlConnectOptions::from_str(url.expose_secret()).ok()?;
-            options.get_database().map(str::to_owned)
-        });
-        if let Some(named) = named {
-            let there = all.iter().any(|row| text(row, 0).as_ref() == Some(&named));
-            return match there {
-                true => Ok(named),
-                false => Err(Fault::refused(format!(
-                    "shard `{}` had no database `{named}` at {}",
-                    self.shard.id, self.target
-                ))),
-            };
-        }
-        let root = self
-            .config
-            .tenant
-            .as_ref()
-            .map(|tenant| tenant.table.as_str());
-        let root = crate::rows::Dialect::Mariadb.literal(root.unwrap_or_default());
-        let sql = format!(
-            "select table_schema from information_schema.tables where table_name = {root}
-               and table_schema not in ('mysql', 'sys', 'performance_schema', 'information_schema')
-             order by table_schema limit 1"
-        );
-        let found = session.value("looking for the database", sql).await?;
+        let sql = match &self.shard.database {
+            Some(named) => format!(
+                "select schema_name from information_schema.schemata where schema_name = {}",
+                SQL.literal(named)
+            ),
+            None => {
+                let tenant = self.config.tenant.as_ref();
+                let root = tenant.map_or("", |tenant| tenant.table.as_str());
+                format!(
+                    "select table_schema from information_schema.tables where table_name = {}
+                       and table_schema not in ('mysql', 'sys', 'performance_schema', 'information_schema')
+                     order by table_schema",
+                    SQL.literal(root)
+                )
+            }
+        };
+        let found = session.rows("looking for the database", sql).await?;
         session.close().await;
-        found.ok_or_else(|| {
-            Fault::refused(format!(
-                "no database of shard `{}` has the root table",
-                self.shard.id
-            ))
-        })
+        let found: Vec<String> = found.iter().filter_map(|row| text(row, 0)).collect();
+        let shard = &self.shard.id;
+        let message = match (found.as_slice(), &self.shard.database) {
+            ([one], _) => return Ok(one.clone()),
+            ([], Some(named)) => {
+                format!(
+                    "shard `{shard}` had no database `{named}` at {}",
+                    self.target
+                )
+            }
+            ([], None) => format!("no database of shard `{shard}` has the root table"),
+            (several, _) => format!(
+                "several databases of shard `{shard}` have the root table: {}",
+                several.join(", ")
+            ),
+        };
+        Err(Fault::refused(message).hint("the live URL says which database it is"))
     }
 }
 

@@ -88,7 +88,7 @@ async fn a_log_that_ends_inside_of_a_transaction_does_not_reach_beyond_it() {
         .open(log.path().join("bin.000001"));
     file.unwrap().set_modified(later).unwrap();
     let scratch = open_folder();
-    let connector = world.server.drill_on(scratch.path(), log.path());
+    let connector = world.server.drill_on(scratch.path(), log.path(), None);
     let outcome = recover(&world, &connector, 25.0).await.unwrap();
     let point = outcome.recovery_point.unwrap();
     assert_eq!(point.point, world.at(20.0), "{point:?}");
@@ -102,13 +102,13 @@ async fn a_log_that_ends_inside_of_a_transaction_does_not_reach_beyond_it() {
 async fn a_scratch_takes_in_what_a_newer_copy_of_the_log_holds() {
     let (mut world, log) = two().await;
     let scratch = open_folder();
-    let first = world.server.drill_on(scratch.path(), log.path());
+    let first = world.server.drill_on(scratch.path(), log.path(), None);
     let short = recover(&world, &first, 35.0).await.unwrap();
     assert_eq!(short.recovery_point.unwrap().point, world.at(20.0));
     first.close().await;
     // Nothing new: the same again.
     let probe = call(Action::Recover, world.at(35.0), None);
-    let again = world.server.drill_on(scratch.path(), log.path());
+    let again = world.server.drill_on(scratch.path(), log.path(), None);
     let probed = again.probe(&probe, None, &world.recorder).await.unwrap();
     assert!(matches!(probed, Probe::AsItShouldBe(_)), "{probed:?}");
     insert(&mut world, 30, 903, "c").await;
@@ -123,7 +123,7 @@ async fn a_scratch_takes_in_what_a_newer_copy_of_the_log_holds() {
     // T is reached now: what is after it changes nothing.
     insert(&mut world, 50, 905, "e").await;
     copied(&world, log.path());
-    let third = world.server.drill_on(scratch.path(), log.path());
+    let third = world.server.drill_on(scratch.path(), log.path(), None);
     let probed = third.probe(&probe, None, &world.recorder).await.unwrap();
     assert!(matches!(probed, Probe::AsItShouldBe(_)), "{probed:?}");
     third.close().await;

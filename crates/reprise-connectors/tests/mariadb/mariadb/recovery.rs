@@ -183,3 +183,31 @@ async fn a_finished_recovery_is_used_again_and_gone_after_release() {
     world.perform(Action::Release, target, None).await.unwrap();
     assert!(world.connector.leaves().is_empty());
 }
+
+#[tokio::test]
+async fn a_drill_takes_the_database_that_live_is_and_guesses_none() {
+    let mut world = World::new().await;
+    world
+        .commit_at(
+            5,
+            "create database aaa; create table aaa.sites (id int primary key)",
+        )
+        .await;
+    world
+        .commit_at(20, "delete from app.sites where id = 1")
+        .await;
+    let recover = super::world::call(Action::Recover, world.at(15.0), None);
+    let scratch = super::world::open_folder();
+    let check = async |database: Option<&str>| {
+        let data = world.server.data();
+        let drill = world.server.drill_on(scratch.path(), &data, database);
+        let done = drill.perform(&recover, &world.recorder).await;
+        drill.close().await;
+        done.map(|outcome| outcome.output["database"].clone())
+            .map_err(|fault| fault.message)
+    };
+    let told = "several databases of shard `s01` have the root table: aaa, app";
+    assert_eq!(check(None).await, Err(told.to_owned()));
+    assert_eq!(check(Some("app")).await, Ok("app".into()));
+    world.connector.close().await;
+}

@@ -333,36 +333,40 @@ impl Server {
         binlog: &Path,
     ) -> (MariadbConnector, TempDir) {
         let scratch = open_folder();
-        let connector = self.connector_in(scratch.path(), user, password, binlog, true);
-        (connector, scratch)
-    }
-
-    /// As in a drill: nothing is known of live.
-    pub fn drill_on(&self, scratch: &Path, binlog: &Path) -> MariadbConnector {
-        self.connector_in(scratch, "root", "", binlog, false)
-    }
-
-    fn connector_in(
-        &self,
-        scratch: &Path,
-        user: &str,
-        password: &str,
-        binlog: &Path,
-        with_live: bool,
-    ) -> MariadbConnector {
+        let mut config = self.config(scratch.path(), binlog);
         let live = format!(
             "mysql://{user}:{password}@127.0.0.1:{}/app?ssl-mode=disabled",
             self.port
         );
+        let live = SecretString::from(live);
+        config.shards[0].database = MariadbShard::database_of(&live);
+        config.shards[0].live = Some(live);
+        (MariadbConnector::new(config), scratch)
+    }
+
+    /// As in a drill: of live no more is known than its database's name.
+    pub fn drill_on(
+        &self,
+        scratch: &Path,
+        binlog: &Path,
+        database: Option<&str>,
+    ) -> MariadbConnector {
+        let mut config = self.config(scratch, binlog);
+        config.shards[0].database = database.map(str::to_owned);
+        MariadbConnector::new(config)
+    }
+
+    fn config(&self, scratch: &Path, binlog: &Path) -> MariadbConfig {
         let shard = MariadbShard {
             id: "s01".into(),
-            live: with_live.then(|| SecretString::from(live)),
+            live: None,
+            database: None,
             base: self.folder.path().join("backups"),
             binlog: binlog.to_owned(),
             time_zone: self.time_zone.clone(),
             scratch: None,
         };
-        let config = MariadbConfig {
+        MariadbConfig {
             store: "issues".into(),
             tenant: Some(self.tenant.clone()),
             shards: vec![shard],
@@ -371,8 +375,7 @@ impl Server {
             path: std::env::var_os("PATH"),
             rpo: None,
             live_connections: 4,
-        };
-        MariadbConnector::new(config)
+        }
     }
 }
 
