@@ -58,13 +58,24 @@ pub async fn copy(
     if size > part_size {
         return in_parts(bucket, key, then, size, part_size, cancelled).await;
     }
+    // S3 gives a copy the bucket's class and encryption, not its source's.
+    let kept = compare::kept(&compare::head(bucket, key, &then.id, cancelled).await?);
+    let mut headers = borrowed(&kept);
+    headers.push(("x-amz-copy-source", bucket.copy_source(key, &then.id)?));
     let request = Request {
         method: Method::PUT,
         key: Some(key),
-        headers: vec![("x-amz-copy-source", bucket.copy_source(key, &then.id)?)],
+        headers,
         ..Request::default()
     };
     bucket.tree(&request, cancelled).await.map(drop)
+}
+
+fn borrowed(headers: &[(String, String)]) -> Vec<(&str, String)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect()
 }
 
 /// An upload whose parts are copied. One that is cut off is invisible; the
@@ -92,12 +103,11 @@ async fn begin(
     then: &Version,
     cancelled: &CancellationToken,
 ) -> Result<String, Fault> {
-    let told = compare::told(&compare::head(bucket, key, &then.id, cancelled).await?);
+    let head = compare::head(bucket, key, &then.id, cancelled).await?;
+    let (told, kept) = (compare::told(&head), compare::kept(&head));
     let tags = compare::tags(bucket, key, &then.id, cancelled).await?;
-    let mut headers: Vec<(&str, String)> = told
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.clone()))
-        .collect();
+    let mut headers = borrowed(&told);
+    headers.extend(borrowed(&kept));
     if !tags.is_empty() {
         let mut form = reqwest::Url::parse("form:").expect("a URL without anything");
         form.query_pairs_mut().extend_pairs(&tags);

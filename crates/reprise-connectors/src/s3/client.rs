@@ -324,6 +324,9 @@ impl Bucket {
             ("SignatureDoesNotMatch" | "InvalidAccessKeyId", _) => {
                 fault.hint("the key or the secret in the URL of the bucket is wrong")
             }
+            ("InvalidObjectState", _) => {
+                fault.hint("the version is archived: bring it back with `aws s3api restore-object`, then `reprise retry`")
+            }
             (_, StatusCode::FORBIDDEN) => {
                 fault.hint("the key must list, read, write and delete versions of the bucket")
             }

@@ -6,7 +6,7 @@ use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Answer, Bucket, Request};
-use super::history::{Object, Version};
+use super::history::{Object, Version, is_archive};
 
 /// What an object carries besides its bytes, and `x-amz-meta-*`.
 const TOLD: [&str; 6] = [
@@ -18,6 +18,23 @@ const TOLD: [&str; 6] = [
     "expires",
 ];
 const META: &str = "x-amz-meta-";
+/// How it is kept. A rule or a new key may change that: it is carried to a
+/// copy, and not compared.
+const KEPT: [&str; 4] = [
+    CLASS,
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+];
+const CLASS: &str = "x-amz-storage-class";
+
+/// Whether only their bytes tell if they are the same.
+pub fn must_read(now: &Version, then: &Version) -> bool {
+    match (&now.object, &then.object) {
+        (Some(a), Some(b)) => now.id != then.id && a.size == b.size && a.etag != b.etag,
+        _ => false,
+    }
+}
 
 /// In what two versions differ; nothing if they are the same.
 pub async fn difference(
@@ -55,11 +72,8 @@ async fn same_bytes(
     (then, b): (&Version, &Object),
     cancelled: &CancellationToken,
 ) -> Result<bool, Fault> {
-    if a.size != b.size {
-        return Ok(false);
-    }
-    if a.etag == b.etag {
-        return Ok(true);
+    if !must_read(now, then) {
+        return Ok(a.size == b.size);
     }
     let one = digest(bucket, key, &now.id, cancelled).await?;
     Ok(one == digest(bucket, key, &then.id, cancelled).await?)
@@ -99,13 +113,33 @@ pub async fn head(
     bucket.expect(&request, cancelled).await
 }
 
-/// Headers that a copy must carry, in order.
+/// What is told about an object, in order: a copy must carry it.
 pub fn told(answer: &Answer) -> Vec<(String, String)> {
+    headers(answer, |name| {
+        TOLD.contains(&name) || name.starts_with(META)
+    })
+}
+
+/// How an object is kept. Out of an archive it comes into the standard class,
+/// or nobody could read the copy.
+pub fn kept(answer: &Answer) -> Vec<(String, String)> {
+    let mut kept = headers(answer, |name| KEPT.contains(&name));
+    kept.retain(|(name, class)| name != CLASS || !is_archive(class));
+    kept
+}
+
+/// Whether an archived version was brought back for a while.
+pub fn is_brought_back(answer: &Answer) -> bool {
+    let state = answer.header("x-amz-restore");
+    state.is_some_and(|state| state.contains("ongoing-request=\"false\""))
+}
+
+fn headers(answer: &Answer, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let mut told: Vec<(String, String)> = answer
         .headers
         .iter()
         .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-        .filter(|(name, _)| TOLD.contains(name) || name.starts_with(META))
+        .filter(|(name, _)| wanted(name))
         .map(|(name, value)| (name.to_owned(), value.into_owned()))
         .collect();
     told.sort_unstable();
@@ -134,4 +168,54 @@ pub async fn tags(
         .collect();
     tags.sort_unstable();
     Ok(tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn answer(headers: &[(&'static str, &'static str)]) -> Answer {
+        let headers = headers.iter().map(|(name, value)| {
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::from_iter(headers),
+            body: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn class_and_encryption_are_carried_and_an_archive_is_left() {
+        let encrypted = [
+            ("x-amz-server-side-encryption", "aws:kms"),
+            ("x-amz-server-side-encryption-aws-kms-key-id", "arn:k"),
+        ];
+        for (class, carried) in [("STANDARD_IA", true), ("DEEP_ARCHIVE", false)] {
+            let mut headers = vec![("content-type", "a/b"), (CLASS, class)];
+            headers.extend(encrypted);
+            let kept = kept(&answer(&headers));
+            let kept: Vec<(&str, &str)> = kept.iter().map(|(n, v)| (&**n, &**v)).collect();
+            let mut expect = encrypted.to_vec();
+            expect.extend(carried.then_some((CLASS, class)));
+            assert_eq!(kept, expect);
+            assert_eq!(told(&answer(&headers)).len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_was_brought_back_from_an_archive_can_be_read() {
+        let until = "ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2012 00:00:00 GMT\"";
+        for (state, expect) in [(until, true), ("ongoing-request=\"true\"", false)] {
+            assert_eq!(
+                is_brought_back(&answer(&[("x-amz-restore", state)])),
+                expect
+            );
+        }
+        assert!(!is_brought_back(&answer(&[])));
+    }
 }

@@ -15,6 +15,7 @@ use super::S3Config;
 use super::address::Address;
 use super::client::Bucket;
 use super::history::{History, Object};
+use super::lifecycle::Below;
 use super::listing::versions;
 use super::options::Options;
 use super::slice::Slice;
@@ -89,8 +90,21 @@ impl S3Connector {
         }
     }
 
-    /// The prefixes of the batch's sites on a shard, where their ids tell them all.
-    fn companions(&self, call: &Call) -> Option<Vec<String>> {
+    /// What the prefixes of all sites begin with.
+    fn lead(&self) -> &str {
+        let template = self.config.prefix.as_deref().unwrap_or_default();
+        template.split('{').next().unwrap_or_default()
+    }
+
+    pub(super) fn below<'a>(&'a self, prefixes: Option<&'a [String]>) -> Below<'a> {
+        match prefixes {
+            Some(prefixes) if !prefixes.is_empty() => Below::Sites(prefixes),
+            Some(_) | None => Below::All(self.lead()),
+        }
+    }
+
+    /// The prefixes of sites, where their ids tell them all.
+    pub(super) fn prefixes(&self, sites: &[SiteId]) -> Option<Vec<String>> {
         let prefix = |id: &SiteId| {
             let site = CallSite {
                 id: id.clone(),
@@ -98,7 +112,7 @@ impl S3Connector {
             };
             self.prefix(&site).ok()
         };
-        call.companions.iter().map(prefix).collect()
+        sites.iter().map(prefix).collect()
     }
 
     fn slice<'a>(
@@ -140,14 +154,10 @@ impl Connector for S3Connector {
         match call.action {
             Action::Recover => {
                 let bucket = self.bucket(shard)?;
-                let prefixes = self.companions(call);
-                super::recover::recover(
-                    &bucket,
-                    call.target_time,
-                    prefixes.as_deref(),
-                    context.cancelled(),
-                )
-                .await
+                let prefixes = self.prefixes(&call.companions);
+                let below = self.below(prefixes.as_deref());
+                let (target, cancelled) = (call.target_time, context.cancelled());
+                super::recover::recover(&bucket, target, below, cancelled).await
             }
             Action::Restore => {
                 let bucket = self.bucket(shard)?;

@@ -7,7 +7,8 @@
 //! of several versions of one second came last is told by the order of the
 //! listing, newest first. An order that contradicts the times across T, and a
 //! version without an id (`null`) that was written after T and may have taken
-//! the place of another, are doubts that no policy decides.
+//! the place of another, are doubts that nothing decides: such a key can be
+//! left as it is (`with: { doubts: leave }`).
 
 use reprise_model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,21 @@ pub struct Version {
     pub modified: Timestamp,
     /// Absent for a delete marker.
     pub object: Option<Object>,
+    /// Storage class, where it is not the standard one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+}
+
+impl Version {
+    /// Whether its bytes cannot be read as they are.
+    pub fn is_archived(&self) -> bool {
+        self.class.as_deref().is_some_and(is_archive)
+    }
+}
+
+/// `GLACIER_IR` is read at once.
+pub fn is_archive(class: &str) -> bool {
+    matches!(class, "GLACIER" | "DEEP_ARCHIVE")
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -67,6 +83,17 @@ pub enum Ties {
     Exclude,
 }
 
+/// What to do with keys of which nobody can tell what they were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubts {
+    /// Nothing of the site is touched.
+    #[default]
+    Refuse,
+    /// They stay as they are, and are named; the others are brought back.
+    Leave,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Side {
     After,
@@ -85,11 +112,11 @@ fn side(version: &Version, target: Timestamp) -> Side {
 
 impl Ties {
     /// Where T is the start of a second, all that was made in that second came
-    /// after it: there is nothing to doubt.
+    /// after it: there is nothing to doubt or to decide.
     pub fn at(self, target: Timestamp) -> Self {
-        match self {
-            Self::Refuse if target.as_micros().rem_euclid(SECOND) == 0 => Self::Exclude,
-            ties => ties,
+        match target.as_micros().rem_euclid(SECOND) {
+            0 => Self::Exclude,
+            _ => self,
         }
     }
 }
@@ -136,6 +163,7 @@ mod tests {
                 size: 1,
                 etag: id.to_owned(),
             }),
+            class: None,
         }
     }
 
@@ -182,6 +210,10 @@ mod tests {
             Ok(Some("a".to_owned())),
             "a second begins with T"
         );
+        for ties in [Ties::Include, Ties::Exclude] {
+            let whole = found(&all, 20 * SECOND, ties);
+            assert_eq!(whole, Ok(Some("a".to_owned())), "there is no tie");
+        }
         // A tie of another second is told by the order.
         assert_eq!(
             found(&all, 21 * SECOND, Ties::Refuse),

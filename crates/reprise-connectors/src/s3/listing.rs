@@ -13,6 +13,9 @@ use super::xml::Element;
 /// As many as a page of S3 has at most.
 const PAGE: &str = "1000";
 
+/// The class of what was given none.
+const STANDARD: &str = "STANDARD";
+
 const CUT_OFF: &str = "is cut off and does not say where it goes on";
 
 /// More versions than one site's listing holds in memory: about 2 GiB.
@@ -182,6 +185,10 @@ fn read(element: &Element, deleted: bool) -> Option<Listed> {
         id: element.text_of("VersionId")?.to_owned(),
         modified,
         object,
+        class: element
+            .text_of("StorageClass")
+            .filter(|class| !deleted && !matches!(*class, "" | STANDARD))
+            .map(str::to_owned),
     };
     Some(Listed {
         key: element.text_of("Key")?.to_owned(),
@@ -211,29 +218,18 @@ pub async fn versioning(bucket: &Bucket, cancelled: &CancellationToken) -> Resul
         .to_owned())
 }
 
-/// After how many days the bucket drops versions that are not current.
-pub async fn dropped_after(
+/// Whether the bucket holds any version below `prefix`.
+pub async fn any(
     bucket: &Bucket,
+    prefix: &str,
     cancelled: &CancellationToken,
-) -> Result<Option<u64>, Fault> {
+) -> Result<bool, Fault> {
     let request = Request {
-        query: vec![("lifecycle", "")],
+        query: vec![("versions", ""), ("prefix", prefix), ("max-keys", "1")],
         ..Request::default()
     };
-    let answer = bucket.ask(&request, cancelled).await?;
-    if answer.status == reqwest::StatusCode::NOT_FOUND {
-        return Ok(None);
-    }
-    if !answer.status.is_success() {
-        return Err(bucket.refusal(&request, &answer));
-    }
-    let rules = super::xml::parse(&answer.body)
-        .map_err(|why| Fault::permanent(format!("{}: lifecycle: {why}", bucket.end)))?;
-    let days = rules
-        .children
-        .iter()
-        .filter(|rule| rule.text_of("Status") != Some("Disabled"))
-        .filter_map(|rule| rule.child("NoncurrentVersionExpiration"))
-        .filter_map(|dropped| dropped.text_of("NoncurrentDays")?.parse().ok());
-    Ok(days.min())
+    let page = bucket.tree(&request, cancelled).await?;
+    // A server may look further before it finds one.
+    Ok(page.children.iter().any(|it| entry(it).is_some())
+        || page.text_of("IsTruncated") == Some("true"))
 }

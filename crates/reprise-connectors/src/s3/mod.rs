@@ -7,6 +7,8 @@ mod compare;
 mod config;
 mod connector;
 mod history;
+mod inspect;
+mod lifecycle;
 mod listing;
 mod manifest;
 mod options;
@@ -16,6 +18,7 @@ mod restore;
 mod slice;
 mod step;
 mod verify;
+mod work;
 mod xml;
 
 pub use config::{Render, S3Config, S3Shard};

@@ -1,6 +1,8 @@
 //! The recovery point of versions that were looked at: which of them T takes
 //! in, which it leaves out, and which cannot be told from it.
 
+use std::time::Duration;
+
 use reprise_model::{RecoveryPoint, Timestamp};
 
 use super::history::{Ties, Version};
@@ -28,7 +30,7 @@ impl Tally {
     pub fn new(target: Timestamp, ties: Ties) -> Self {
         Self {
             target,
-            ties,
+            ties: ties.at(target),
             versions: 0,
             last_before: None,
             first_after: None,
@@ -52,6 +54,10 @@ impl Tally {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.versions == 0
+    }
+
     pub fn join(&mut self, other: Self) {
         self.versions += other.versions;
         self.last_before = self.last_before.max(other.last_before);
@@ -68,10 +74,11 @@ impl Tally {
         let (tied, sample) = (self.tied, self.sample.as_deref().unwrap_or_default());
         let told = match (tied, within, self.ties) {
             (0, _, _) => "none of T's own second".to_owned(),
-            (_, _, Ties::Include) => {
-                format!("{tied} of T's own second, such as `{sample}`, were taken")
-            }
             (_, false, _) => format!("{tied} of T's own second, which T begins, are of after it"),
+            (_, true, Ties::Include) => format!(
+                "{tied} of T's own second, such as `{sample}`, were taken, and may be of after T, up to {}",
+                floor(self.target).saturating_add(Duration::from_secs(1))
+            ),
             (_, true, Ties::Exclude) => {
                 format!("{tied} of T's own second, such as `{sample}`, were left out")
             }
@@ -80,9 +87,11 @@ impl Tally {
             }
         };
         RecoveryPoint {
-            // What was left out may have been made from the second's start on.
             point: match (tied, self.ties) {
-                (0, _) | (_, Ties::Include) => self.target,
+                (0, _) => self.target,
+                // A server that tells fractions says itself that it is of after T.
+                (_, Ties::Include) => self.last_before.map_or(self.target, |l| l.max(self.target)),
+                // What was left out may have been made from the second's start on.
                 (_, Ties::Exclude | Ties::Refuse) => floor(self.target),
             },
             last_before: self.last_before,
@@ -107,6 +116,7 @@ mod tests {
                 id: "v".to_owned(),
                 modified: Timestamp::from_micros(*time),
                 object: None,
+                class: None,
             };
             one.add("k", &version);
             all.join(one);
@@ -130,7 +140,9 @@ mod tests {
             assert!(doubt.basis.contains("`k`"), "{}", doubt.basis);
             assert_eq!(tally(t, Ties::Exclude, &[tie]).point, micros(second));
             let taken = tally(t, Ties::Include, &[tie]);
-            assert_eq!((taken.point, taken.first_after), (micros(t), None));
+            let point = micros(t.max(tie));
+            assert_eq!((taken.point, taken.first_after), (point, None));
+            assert!(taken.basis.contains("up to 1970-01-01T00:00:21"));
             assert_eq!(taken.last_before, Some(micros(tie)));
             assert_eq!(tally(second, Ties::Refuse, &[tie]).point, micros(second));
         }

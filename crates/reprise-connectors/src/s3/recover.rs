@@ -1,4 +1,4 @@
-//! `recover` and `inspect`: whether the bucket's own versions reach back to T.
+//! `recover`: whether the bucket's own versions reach back to T.
 //!
 //! Nothing is copied aside: the past is in the bucket. `recover` lists what the
 //! sites of the batch have there, after T has passed by the server's clock: a
@@ -6,44 +6,42 @@
 //! proves the recovery point. What each site's keys were at T is decided when
 //! the site is restored (see `manifest.rs`), with the step's own options.
 
-use std::time::Duration;
-
 use futures::TryStreamExt;
-use futures::stream::FuturesUnordered;
-use reprise_model::{Fault, FaultKind, Outcome, Timestamp};
-use reprise_ports::{Estimate, Finding, Inspect, Inspection, Level};
+use futures::stream::FuturesOrdered;
+use reprise_model::{Fault, Outcome, Timestamp};
+use reprise_ports::Level;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Bucket, Request};
-use super::connector::S3Connector;
 use super::history::Ties;
+use super::lifecycle::{self, Below};
 use super::listing::{self, Listed};
 use super::point::Tally;
+use crate::shared::found::Found;
 
-const DAY: Duration = Duration::from_secs(86_400);
 /// How many sites' listings a recovery reads at a time.
 const LISTINGS: usize = 8;
 
-/// What was found out about the bucket: each a check with its words.
+/// What was found out about the bucket: each a check with its words, the last
+/// of them about its rules.
 pub async fn reaches(
     bucket: &Bucket,
     target: Option<Timestamp>,
+    below: Below<'_>,
     cancelled: &CancellationToken,
 ) -> Result<Vec<(&'static str, Level, String)>, Fault> {
-    let end = &bucket.end;
     let state = listing::versioning(bucket, cancelled).await?;
     let mut found = vec![match state.as_str() {
         "Enabled" => (
             "versioning",
             Level::Ok,
-            format!(
-                "{end}: keeps versions; since when is not known, keys that say so are refused one by one"
-            ),
+            "keeps versions; since when is not known, keys that say so are refused one by one"
+                .to_owned(),
         ),
         other => (
             "versioning",
             Level::Error,
-            format!("{end}: does not keep versions ({other})"),
+            format!("does not keep versions ({other})"),
         ),
     }];
     let Some(target) = target else {
@@ -51,41 +49,12 @@ pub async fn reaches(
     };
     let clock = clock(bucket, cancelled).await?;
     if target.as_micros().div_euclid(1_000_000) >= clock.as_micros().div_euclid(1_000_000) {
-        let message =
-            format!("{end}: {target} has not passed yet, the server's clock is at {clock}");
+        let message = format!("{target} has not passed yet, the server's clock is at {clock}");
         found.push(("backup-reaches", Level::Error, message));
         return Ok(found);
     }
-    found.push(match listing::dropped_after(bucket, cancelled).await {
-        Ok(Some(days)) => {
-            let kept = u32::try_from(days).map_or(Duration::MAX, |days| DAY.saturating_mul(days));
-            let since = clock.saturating_sub(kept);
-            let level = if target < since {
-                Level::Error
-            } else {
-                Level::Ok
-            };
-            let message =
-                format!("{end}: drops versions after {days} days, so it reaches back to {since}");
-            ("backup-reaches", level, message)
-        }
-        Ok(None) => (
-            "backup-reaches",
-            Level::Ok,
-            format!("{end}: no rule drops versions"),
-        ),
-        Err(fault) if fault.kind.may_pass() || fault.kind == FaultKind::Cancelled => {
-            return Err(fault);
-        }
-        Err(fault) => (
-            "backup-reaches",
-            Level::Unknown,
-            format!(
-                "{end}: whether a rule drops versions could not be read: {}",
-                fault.message
-            ),
-        ),
-    });
+    let kept = lifecycle::look(bucket, target, clock, below, cancelled).await?;
+    found.push(("backup-reaches", kept.level, kept.words));
     Ok(found)
 }
 
@@ -104,103 +73,81 @@ async fn clock(bucket: &Bucket, cancelled: &CancellationToken) -> Result<Timesta
         })
 }
 
-/// A refusal where the bucket's past does not reach T.
+/// A refusal where the bucket's past does not reach T; else what is known about
+/// its rules, in words for evidence.
 pub async fn must_reach(
     bucket: &Bucket,
     target: Timestamp,
+    below: Below<'_>,
     cancelled: &CancellationToken,
-) -> Result<(), Fault> {
-    let found = reaches(bucket, Some(target), cancelled).await?;
-    let error = found
-        .into_iter()
-        .find(|(_, level, _)| *level == Level::Error);
-    match error {
-        Some((_, _, message)) => Err(Fault::refused(message)),
-        None => Ok(()),
+) -> Result<String, Fault> {
+    let mut kept = String::new();
+    for (_, level, message) in reaches(bucket, Some(target), below, cancelled).await? {
+        if level == Level::Error {
+            return Err(Fault::refused(format!("{}: {message}", bucket.end)));
+        }
+        kept = message;
     }
+    Ok(kept)
 }
 
-/// `prefixes` are those of the batch's sites; absent where more than a site's
-/// id is needed to tell them, and then each restore measures its own point.
+/// `below` are the prefixes of the batch's sites; where more than a site's id
+/// is needed to tell them, each restore measures its own point.
 pub async fn recover(
     bucket: &Bucket,
     target: Timestamp,
-    prefixes: Option<&[String]>,
+    below: Below<'_>,
     cancelled: &CancellationToken,
 ) -> Result<Outcome, Fault> {
-    must_reach(bucket, target, cancelled).await?;
-    let Some(prefixes) = prefixes.filter(|prefixes| !prefixes.is_empty()) else {
-        return Ok(Outcome::default());
+    let kept = must_reach(bucket, target, below, cancelled).await?;
+    let prefixes = match below {
+        Below::Sites(prefixes) if !prefixes.is_empty() => prefixes,
+        Below::Sites(_) | Below::All(_) => return Ok(Outcome::default()),
     };
     let mut tally = Tally::new(target, Ties::Refuse);
+    let mut unused = Found::default();
     let mut todo = prefixes.iter();
-    let mut under_way = FuturesUnordered::new();
+    let mut under_way = FuturesOrdered::new();
     loop {
         while under_way.len() < LISTINGS {
             let Some(prefix) = todo.next() else { break };
-            under_way.push(counted(bucket, prefix, target, cancelled));
+            under_way.push_back(counted(bucket, prefix, target, cancelled));
         }
-        match under_way.try_next().await? {
-            Some(one) => tally.join(one),
-            None => break,
+        let Some((prefix, one)) = under_way.try_next().await? else {
+            break;
+        };
+        if one.is_empty() {
+            unused.add(prefix.to_owned());
         }
+        tally.join(one);
     }
     drop(under_way);
+    let mut point = tally.point();
+    point.basis += &format!("; {kept}");
+    if let Some(first) = unused.samples.first() {
+        point.basis += &format!(
+            "; nothing was ever kept below the prefixes of {} of {} sites, such as `{first}`",
+            unused.count,
+            prefixes.len()
+        );
+    }
     Ok(Outcome {
-        recovery_point: Some(tally.point()),
+        recovery_point: Some(point),
         ..Outcome::default()
     })
 }
 
-async fn counted(
+async fn counted<'a>(
     bucket: &Bucket,
-    prefix: &str,
+    prefix: &'a str,
     target: Timestamp,
     cancelled: &CancellationToken,
-) -> Result<Tally, Fault> {
+) -> Result<(&'a str, Tally), Fault> {
     let mut tally = Tally::new(target, Ties::Refuse);
     let take = |listed: Listed| {
         tally.add(&listed.key, &listed.version);
         Ok(())
     };
     listing::each(bucket, prefix, cancelled, take).await?;
-    Ok(tally)
-}
-
-impl S3Connector {
-    pub(super) async fn look(&self, inspect: &Inspect) -> Inspection {
-        let finding = |check: &str, level, message, hint| Finding {
-            check: check.to_owned(),
-            level,
-            store: self.config.store.clone(),
-            shard: inspect.shard.clone(),
-            message,
-            hint,
-        };
-        let cancelled = CancellationToken::new();
-        let looked = async {
-            let bucket = self.bucket(&inspect.shard)?;
-            reaches(&bucket, inspect.target_time, &cancelled).await
-        };
-        let mut findings = match looked.await {
-            Ok(found) => {
-                let found = found.into_iter();
-                found
-                    .map(|(check, level, message)| finding(check, level, message, None))
-                    .collect()
-            }
-            Err(fault) => vec![finding(
-                "connection",
-                Level::Error,
-                fault.message,
-                fault.hint,
-            )],
-        };
-        let space = "S3 tells nobody how much space is left: it is seen at the first copy";
-        findings.push(finding("space", Level::Later, space.to_owned(), None));
-        Inspection {
-            findings,
-            estimate: Estimate::default(),
-        }
-    }
+    Ok((prefix, tally))
 }

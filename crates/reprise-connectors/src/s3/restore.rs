@@ -17,34 +17,14 @@ use reprise_model::{Fault, Outcome, Volume};
 use reprise_ports::{Probe, Progress};
 use serde_json::json;
 
-use super::history::{History, Version};
+use super::apply;
 use super::manifest::Manifest;
-use super::slice::{Slice, history, outcome};
-use super::step::{Step, step};
-use super::{apply, compare};
-use crate::shared::policy::{CreatedAfter, OnConflict};
+use super::slice::{Slice, outcome};
+use super::work::{Change, Work};
 
 const SAMPLES: usize = 10;
 /// How often it tells how far it is, in keys.
 const TOLD_EVERY: usize = 64;
-
-/// What is to be done, and what was seen on the way to knowing it.
-#[derive(Default)]
-struct Work<'a> {
-    todo: Vec<(&'a str, Change<'a>)>,
-    /// Objects of the manifest, and their bytes.
-    slice: Volume,
-    in_the_way: Vec<String>,
-    kept: u64,
-    created: u64,
-    gone: Vec<&'a str>,
-}
-
-enum Change<'a> {
-    Uncover(Vec<&'a str>),
-    Copy(&'a Version),
-    Remove,
-}
 
 impl Slice<'_> {
     pub async fn restore(&self) -> Result<Outcome, Fault> {
@@ -86,87 +66,12 @@ impl Slice<'_> {
         let (manifest, mut now) = self.read().await?;
         now.sort_by(|a, b| a.key.cmp(&b.key));
         let work = self.work(&manifest, &now).await?;
-        let clean = work.todo.is_empty() && work.in_the_way.is_empty() && work.gone.is_empty();
+        let blocked = !work.in_the_way.is_empty() || !work.gone.is_empty();
+        let clean = work.todo.is_empty() && work.archived.is_empty() && !blocked;
         Ok(match clean {
             true => Probe::AsItShouldBe(told(&manifest, &work)),
             false => Probe::NotYet,
         })
-    }
-
-    async fn work<'a>(
-        &self,
-        manifest: &'a Manifest,
-        now: &'a [History],
-    ) -> Result<Work<'a>, Fault> {
-        let mut work = Work::default();
-        let mut compared = Vec::new();
-        for entry in &manifest.entries {
-            if let Some(object) = entry.at.as_ref().and_then(|at| at.object.as_ref()) {
-                work.slice.rows += 1;
-                work.slice.bytes += object.size;
-            }
-            let key = entry.key.as_str();
-            match step(history(now, key), entry.at.as_ref()) {
-                Step::Nothing => {}
-                Step::Uncover { markers } => work.todo.push((key, Change::Uncover(markers))),
-                Step::Copy { then } => work.todo.push((key, Change::Copy(then))),
-                Step::Compare { now, then } => compared.push((key, now, then)),
-                Step::Created => self.created(key, &mut work),
-                Step::Gone { .. } => work.gone.push(key),
-            }
-        }
-        // Keys that appeared after the manifest was made.
-        let mut known: Vec<&str> = manifest.entries.iter().map(|e| e.key.as_str()).collect();
-        known.sort_unstable();
-        for history in now {
-            let live = history.current().is_some_and(|v| v.object.is_some());
-            if live && known.binary_search(&history.key.as_str()).is_err() {
-                self.created(&history.key, &mut work);
-            }
-        }
-        let mut compared = compared.into_iter();
-        let mut under_way = FuturesUnordered::new();
-        loop {
-            while under_way.len() < self.options.concurrent {
-                let Some((key, now, then)) = compared.next() else {
-                    break;
-                };
-                under_way.push(self.compare(key, now, then));
-            }
-            let Some((key, then, found)) = under_way.try_next().await? else {
-                break;
-            };
-            match (found, self.options.on_conflict) {
-                (None, _) => {}
-                (Some(what), OnConflict::Refuse) => {
-                    work.in_the_way.push(format!("`{key}` ({what})"))
-                }
-                (Some(_), OnConflict::Keep) => work.kept += 1,
-                (Some(_), OnConflict::Replace) => work.todo.push((key, Change::Copy(then))),
-            }
-        }
-        drop(under_way);
-        Ok(work)
-    }
-
-    /// In what the live object of a key differs from that of T.
-    pub(super) async fn compare<'a>(
-        &self,
-        key: &'a str,
-        now: &Version,
-        then: &'a Version,
-    ) -> Result<(&'a str, &'a Version, Option<&'static str>), Fault> {
-        let cancelled = self.context.cancelled();
-        let found = compare::difference(self.bucket, key, now, then, cancelled).await?;
-        Ok((key, then, found))
-    }
-
-    fn created<'a>(&self, key: &'a str, work: &mut Work<'a>) {
-        work.created += 1;
-        match self.options.created_after {
-            CreatedAfter::Keep => {}
-            CreatedAfter::Remove => work.todo.push((key, Change::Remove)),
-        }
     }
 
     fn refuse(&self, work: &Work<'_>) -> Result<(), Fault> {
@@ -178,6 +83,14 @@ impl Slice<'_> {
                 work.gone.len(),
                 work.gone[0]
             )));
+        }
+        if let Some(first) = work.archived.first() {
+            return Err(Fault::refused(format!(
+                "{end}: site {}: the versions of T of {} keys are archived (GLACIER, DEEP_ARCHIVE), such as `{first}`",
+                self.site,
+                work.archived.len(),
+            ))
+            .hint("bring those versions back with `aws s3api restore-object --version-id ...`, wait until they are there, then `reprise retry`"));
         }
         if work.in_the_way.is_empty() {
             return Ok(());
@@ -218,6 +131,7 @@ fn told(manifest: &Manifest, work: &Work<'_>) -> Outcome {
         ("changed", work.todo.len() as u64),
         ("kept", work.kept),
         ("created_after", work.created),
+        ("left", work.left),
     ] {
         outcome.output.insert(name.to_owned(), json!(count));
     }

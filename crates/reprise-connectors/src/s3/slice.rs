@@ -7,8 +7,9 @@ use reprise_ports::Context;
 
 use super::client::Bucket;
 use super::history::History;
+use super::lifecycle::Below;
 use super::listing;
-use super::manifest::{self, Manifest, Of};
+use super::manifest::{Manifest, Of};
 use super::options::Options;
 use super::recover;
 
@@ -31,21 +32,21 @@ impl Slice<'_> {
             self.bucket.place(),
             &self.prefix,
             self.target,
-            self.options.ties,
+            &self.options,
         );
-        let path = manifest::path(&self.folder, &self.prefix, self.options.ties);
+        let path = of.file(&self.folder);
         let known = Manifest::read(&path, &of);
         let cancelled = self.context.cancelled();
-        if known.is_none() {
-            // A runbook may have no `recover`; a listing of before T, or of a
-            // bucket that forgets, would be taken for the past.
-            recover::must_reach(self.bucket, self.target, cancelled).await?;
-        }
-        let now = listing::versions(self.bucket, &self.prefix, cancelled).await?;
+        let list = listing::versions(self.bucket, &self.prefix, cancelled);
         if let Some(manifest) = known {
-            return Ok((manifest, now));
+            return Ok((manifest, list.await?));
         }
-        let manifest = Manifest::make(of, &now, &self.bucket.end)?;
+        // A runbook may have no `recover`; a listing of before T, or of a
+        // bucket that forgets, would be taken for the past.
+        let below = Below::Sites(std::slice::from_ref(&self.prefix));
+        let kept = recover::must_reach(self.bucket, self.target, below, cancelled).await?;
+        let now = list.await?;
+        let manifest = Manifest::make(of, &now, &self.bucket.end, &kept)?;
         manifest.write(&path)?;
         Ok((manifest, now))
     }

@@ -9,7 +9,10 @@ pub enum Step<'a> {
     Nothing,
     /// The version is there below markers: without these it is current again,
     /// with its own id and time.
-    Uncover { markers: Vec<&'a str> },
+    Uncover {
+        markers: Vec<&'a str>,
+        then: &'a Version,
+    },
     /// Deleted, and not the newest version; or the newest, and the server does
     /// not know it: it is copied over.
     Copy { then: &'a Version },
@@ -41,6 +44,7 @@ pub fn step<'a>(history: Option<&'a History>, at: Option<&'a Version>) -> Step<'
         Some(marker) if above.contains(marker) && above.iter().all(|v| v.object.is_none()) => {
             Step::Uncover {
                 markers: above.iter().map(|v| v.id.as_str()).collect(),
+                then,
             }
         }
         _ => Step::Copy { then },
@@ -62,6 +66,7 @@ mod tests {
                 size: 1,
                 etag: String::new(),
             }),
+            class: None,
         };
         History {
             key: "k".to_owned(),

@@ -1,4 +1,5 @@
-//! What a step says about things that are live and were not so at T.
+//! What a step says about things that are live and were not so at T, and about
+//! sites of which there is nothing.
 
 use serde::Deserialize;
 
@@ -22,4 +23,14 @@ pub enum CreatedAfter {
     #[default]
     Keep,
     Remove,
+}
+
+/// A site of which nothing was there at T, is there now, or ever was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Empty {
+    /// A wrong prefix or folder looks like that.
+    #[default]
+    Unknown,
+    Allowed,
 }

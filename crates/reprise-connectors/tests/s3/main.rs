@@ -1,9 +1,12 @@
 //! Media against a real SeaweedFS.
 
+mod classes;
 mod listing;
 mod moments;
+mod nothing;
 mod proxy;
 mod refusals;
+mod rules;
 mod slices;
 mod troubles;
 mod weed;

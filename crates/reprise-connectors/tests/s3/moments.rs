@@ -1,6 +1,6 @@
 //! T within a second, and buckets whose past cannot tell.
 
-use reprise_model::{Action, FaultKind, Timestamp};
+use reprise_model::{Action, FaultKind, Timestamp, Verdict};
 use reprise_ports::Connector;
 use serde_json::json;
 
@@ -40,11 +40,64 @@ async fn ts_own_second_is_refused_by_key_unless_the_step_decides() {
     assert_eq!(world.get("sites/a/x").await.as_deref(), Some("one"));
     assert_eq!(outcome.recovery_point.expect("measured").point, second);
     let with = json!({ "ties": "include", "on_conflict": "replace" });
-    world
+    let outcome = world
         .perform(Action::Restore, "a", within, with)
         .await
         .expect("decided");
+    let basis = outcome.recovery_point.expect("measured").basis;
+    let end = Timestamp::from_micros(second.as_micros() + 1_000_000);
+    assert!(
+        basis.contains(&format!("were taken, and may be of after T, up to {end}")),
+        "{basis}"
+    );
     assert_eq!(world.get("sites/a/x").await.as_deref(), Some("two"));
+}
+
+/// Versions began to be kept after T: what was written over is gone.
+#[tokio::test]
+async fn keys_of_which_nobody_can_tell_are_left_and_named_where_the_step_says_so() {
+    let world = World::unversioned().await;
+    for key in ["x", "y", "z"] {
+        world.put(&format!("sites/a/{key}"), "then").await;
+    }
+    let target = moment().await;
+    world.put("sites/a/y", "later").await;
+    world.keep_versions().await;
+    for key in ["x", "z"] {
+        world.delete(&format!("sites/a/{key}")).await;
+    }
+    let refused = world.perform(Action::Restore, "a", target, json!({})).await;
+    let refused = refused.expect_err("a doubt");
+    assert_eq!(refused.kind, FaultKind::Refused);
+    let told = "`sites/a/y` (written over without versions)";
+    assert!(refused.message.contains(told), "{refused}");
+    assert!(refused.hint.expect("a way").contains("doubts: leave"));
+    assert_eq!(world.get("sites/a/x").await, None, "nothing was touched");
+
+    let leave = json!({ "doubts": "leave", "created_after": "remove", "on_conflict": "replace" });
+    let outcome = world
+        .perform(Action::Restore, "a", target, leave.clone())
+        .await
+        .expect("the others");
+    assert_eq!(outcome.output["changed"], 2);
+    assert_eq!(outcome.output["left"], 1);
+    for (key, body) in [("x", "then"), ("y", "later"), ("z", "then")] {
+        let found = world.get(&format!("sites/a/{key}")).await;
+        assert_eq!(found.as_deref(), Some(body), "{key}");
+    }
+    let outcome = world.perform(Action::Verify, "a", target, leave).await;
+    let mut outcome = outcome.expect("nothing is wrong");
+    let check = outcome.checks.remove(0);
+    assert_eq!(check.verdict, Verdict::Unknown);
+    let samples = json!(["sites/a/y: written over without versions"]);
+    assert_eq!(check.evidence["left"]["samples"], samples);
+    let basis = outcome.recovery_point.expect("measured").basis;
+    assert!(
+        basis.contains("1 keys, such as `sites/a/y`, are left"),
+        "{basis}"
+    );
+    let refused = world.perform(Action::Verify, "a", target, json!({})).await;
+    refused.expect_err("what was left is no answer for another step");
 }
 
 #[tokio::test]

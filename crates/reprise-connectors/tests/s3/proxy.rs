@@ -1,8 +1,8 @@
 //! Stands between the connector and the server, and does to each changing
 //! request (PUT, POST, DELETE) what a rule says. Others pass.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,11 +24,17 @@ pub const BUSY: Act = Act::Say("HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\
 pub const LATER: Act =
     Act::Say("HTTP/1.1 503 Slow Down\r\nRetry-After: 37\r\nContent-Length: 0\r\n\r\n");
 
+const FORBIDDEN: &[u8] = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 41\r\n\r\n<Error><Code>AccessDenied</Code></Error>\n";
+
 type Rule = Arc<dyn Fn(u32) -> Act + Send + Sync>;
 
 struct Shared {
     to: u16,
     rule: Rule,
+    /// Requests whose first line has it are not allowed.
+    forbidden: Option<&'static str>,
+    /// Changing requests without their bodies.
+    heads: Mutex<Vec<String>>,
     changes: AtomicU32,
     held: Notify,
     released: Notify,
@@ -49,11 +55,22 @@ impl Drop for Proxy {
 impl Proxy {
     /// `rule` is told how many changes came before.
     pub async fn new(to: u16, rule: impl Fn(u32) -> Act + Send + Sync + 'static) -> Self {
+        Self::with(to, Arc::new(rule), None).await
+    }
+
+    /// Lets all pass but requests with this in their address.
+    pub async fn forbidding(to: u16, what: &'static str) -> Self {
+        Self::with(to, Arc::new(|_| Act::Pass), Some(what)).await
+    }
+
+    async fn with(to: u16, rule: Rule, forbidden: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let shared = Arc::new(Shared {
             to,
-            rule: Arc::new(rule),
+            rule,
+            forbidden,
+            heads: Mutex::default(),
             changes: AtomicU32::new(0),
             held: Notify::new(),
             released: Notify::new(),
@@ -71,6 +88,11 @@ impl Proxy {
             shared,
             accepting,
         }
+    }
+
+    /// The changing requests that came, without their bodies.
+    pub fn heads(&self) -> Vec<String> {
+        self.shared.heads.lock().expect("whole").clone()
     }
 
     pub fn changes(&self) -> u32 {
@@ -91,8 +113,18 @@ impl Shared {
     async fn serve(&self, mut client: TcpStream) -> std::io::Result<()> {
         let request = request(&mut client).await?;
         let changes = [&b"PUT "[..], b"POST ", b"DELETE "];
+        let line = String::from_utf8_lossy(&request);
+        let line = line.lines().next().unwrap_or_default();
+        if self.forbidden.is_some_and(|what| line.contains(what)) {
+            return client.write_all(FORBIDDEN).await;
+        }
         let act = match changes.iter().any(|verb| request.starts_with(verb)) {
-            true => (self.rule)(self.changes.fetch_add(1, Ordering::SeqCst)),
+            true => {
+                let head = String::from_utf8_lossy(&request);
+                let head = head.split("\r\n\r\n").next().unwrap_or_default();
+                self.heads.lock().expect("whole").push(head.to_owned());
+                (self.rule)(self.changes.fetch_add(1, Ordering::SeqCst))
+            }
             false => Act::Pass,
         };
         match act {

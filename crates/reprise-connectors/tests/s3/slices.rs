@@ -248,3 +248,28 @@ async fn an_object_above_the_size_of_a_part_is_copied_in_parts() {
         Probe::AsItShouldBe(_)
     ));
 }
+
+/// Restored to too early a moment first, and then to the right one.
+#[tokio::test]
+async fn markers_that_are_kept_tell_a_later_restore_what_was_deleted() {
+    let world = World::new().await;
+    world.put("sites/a/stays", "then").await;
+    world.put("sites/a/dropped", "then").await;
+    let early = moment().await;
+    world.delete("sites/a/dropped").await;
+    let late = moment().await;
+    world.delete("sites/a/stays").await;
+    let keep = json!({ "markers": "keep", "created_after": "remove" });
+    let restore = world.perform(Action::Restore, "a", early, keep.clone());
+    assert_eq!(restore.await.expect("restored").output["changed"], 2);
+    let verify = world.perform(Action::Verify, "a", early, json!({}));
+    verify.await.expect("whole");
+    assert!(matches!(
+        world.probe("a", early).await,
+        Probe::AsItShouldBe(_)
+    ));
+    let restore = world.perform(Action::Restore, "a", late, keep);
+    restore.await.expect("restored");
+    assert_eq!(world.get("sites/a/stays").await.as_deref(), Some("then"));
+    assert_eq!(world.get("sites/a/dropped").await, None, "deleted at T");
+}

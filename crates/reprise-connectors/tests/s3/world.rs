@@ -52,6 +52,10 @@ pub fn url(key: &str, secret: &str, port: u16, bucket: &str) -> String {
 }
 
 pub fn connector(live: String, scratch: &std::path::Path) -> S3Connector {
+    connector_of("sites/{{ site.id }}/", live, scratch)
+}
+
+pub fn connector_of(prefix: &str, live: String, scratch: &std::path::Path) -> S3Connector {
     S3Connector::new(S3Config {
         store: "media".into(),
         shards: vec![S3Shard {
@@ -59,7 +63,7 @@ pub fn connector(live: String, scratch: &std::path::Path) -> S3Connector {
             live: Some(live.into()),
             scratch: None,
         }],
-        prefix: Some("sites/{{ site.id }}/".to_owned()),
+        prefix: Some(prefix.to_owned()),
         render: Arc::new(|text: &str, site: &CallSite| {
             Ok(text.replace("{{ site.id }}", site.id.as_str()))
         }),
@@ -76,12 +80,16 @@ impl World {
     /// The same on another server.
     pub async fn on(weed: &Arc<Weed>) -> Self {
         let world = Self::bucket_on(Arc::clone(weed)).await;
+        world.keep_versions().await;
+        world
+    }
+
+    pub async fn keep_versions(&self) {
         let body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
-        let answer = world
+        let answer = self
             .send(Method::PUT, None, &[("versioning", "")], &[], body.into())
             .await;
         assert!(answer.status().is_success(), "{answer:?}");
-        world
     }
 
     pub async fn unversioned() -> Self {

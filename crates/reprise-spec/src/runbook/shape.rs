@@ -24,6 +24,18 @@ fn tie_words() -> Vec<&'static str> {
     vec!["refuse", "include", "exclude"]
 }
 
+fn doubt_words() -> Vec<&'static str> {
+    vec!["refuse", "leave"]
+}
+
+fn empty_words() -> Vec<&'static str> {
+    vec!["unknown", "allowed"]
+}
+
+fn marker_words() -> Vec<&'static str> {
+    vec!["remove", "keep"]
+}
+
 fn created_words() -> Vec<&'static str> {
     vec!["keep", "remove"]
 }
@@ -227,6 +239,13 @@ const TIES: Field = Field::optional(
 )
 .default("`refuse`");
 
+const DOUBTS: Field = Field::optional(
+    "doubts",
+    Kind::Word(doubt_words),
+    "What to do with objects of which the bucket's history does not tell what they were.",
+)
+.default("`refuse`");
+
 const CREATED_AFTER: Field = Field::optional(
     "created_after",
     Kind::Word(created_words),
@@ -250,7 +269,20 @@ const ONLY: Field = Field::optional(
 
 static VERIFY: Shape = Shape::new(
     "`with` of `verify`",
-    &[ON_CONFLICT, TIES, CREATED_AFTER, CONCURRENT, ONLY],
+    &[
+        ON_CONFLICT,
+        TIES,
+        DOUBTS,
+        CREATED_AFTER,
+        Field::optional(
+            "empty",
+            Kind::Word(empty_words),
+            "What a site is of which no object or file was there, is there, or ever was.",
+        )
+        .default("`unknown`"),
+        CONCURRENT,
+        ONLY,
+    ],
 );
 
 static RESTORE: Shape = Shape::new(
@@ -258,8 +290,15 @@ static RESTORE: Shape = Shape::new(
     &[
         ON_CONFLICT,
         TIES,
+        DOUBTS,
         CREATED_AFTER,
         CONCURRENT,
+        Field::optional(
+            "markers",
+            Kind::Word(marker_words),
+            "What to do with delete markers above an object: take them away, or copy over them.",
+        )
+        .default("`remove`"),
         Field::optional(
             "part_size",
             Kind::Count,
