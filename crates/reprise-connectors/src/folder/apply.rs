@@ -5,6 +5,7 @@
 //! needed. Before anything is written, all that would be a refusal is known.
 
 use std::fs::{self, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use super::copy;
 use super::manifest::Entry;
 use super::names::at;
 use super::options::Options;
+use super::past::Above;
 use super::tree::{Node, What, cannot, durable};
 use super::watch::{Watch, each};
 use super::work::{Differences, blocked, sample};
@@ -25,6 +27,7 @@ pub fn apply(
     found: &Differences<'_>,
     copy: &Path,
     root: &Path,
+    above: &[(PathBuf, Option<Above>)],
     options: &Options,
     watch: &Watch,
 ) -> Result<u64, Fault> {
@@ -32,15 +35,17 @@ pub fn apply(
     let (folders, others): (Vec<_>, Vec<_>) = todo
         .iter()
         .partition(|(entry, _)| entry.node.what == What::Folder);
-    if let (false, Some(above)) = (todo.is_empty(), root.parent()) {
-        fs::create_dir_all(above).map_err(|error| cannot("make", above, &error))?;
+    if !todo.is_empty() {
+        for (place, as_was) in above {
+            copy::above(place, as_was.as_ref())?;
+        }
     }
     for (entry, over) in &folders {
         watch.go_on()?;
         real(root, &entry.path)?;
         let place = at(root, &entry.path);
         match over.filter(|over| over.what == What::Folder) {
-            // Its mode alone; it is given at the end.
+            // Its owner and mode alone; they are given at the end.
             Some(_) => {}
             None => copy::make(entry, &at(copy, &entry.path), &place, *over, watch)?,
         }
@@ -52,8 +57,9 @@ pub fn apply(
     })?;
     let mut removed = 0;
     if options.created_after == CreatedAfter::Remove {
-        removed = found.created.len() as u64;
+        removed = (found.created.len() + found.new_folders.len()) as u64;
         remove(&found.created, root)?;
+        remove_folders(&found.new_folders, root)?;
     }
     // Those within others first: a folder may forbid to look into it.
     let unfinished = found.unfinished.iter().copied();
@@ -65,6 +71,7 @@ pub fn apply(
     modes.sort_unstable_by(|a, b| b.path.cmp(&a.path));
     for entry in &modes {
         let place = at(root, &entry.path);
+        copy::own(entry.node.owner, &place)?;
         let mode = Permissions::from_mode(entry.node.mode);
         fs::set_permissions(&place, mode)
             .map_err(|error| cannot("give its mode to", &place, &error))?;
@@ -111,7 +118,26 @@ fn remove(created: &[&Path], root: &Path) -> Result<(), Fault> {
         real(root, path)?;
         let place = at(root, path);
         match fs::remove_file(&place) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(cannot("remove", &place, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Those that are empty by now: what somebody put there since is theirs.
+fn remove_folders(folders: &[&Path], root: &Path) -> Result<(), Fault> {
+    for path in folders.iter().rev() {
+        real(root, path)?;
+        let place = at(root, path);
+        match fs::remove_dir(&place) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+                let place = place.display();
+                return Err(Fault::temporary(format!("{place} was filled meanwhile")));
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(cannot("remove", &place, &error));
             }
             _ => {}
@@ -123,7 +149,8 @@ fn remove(created: &[&Path], root: &Path) -> Result<(), Fault> {
 /// Whether a restore would change something, or refuse.
 pub fn left(found: &Differences<'_>, options: &Options) -> bool {
     let other = !found.other.is_empty() && options.on_conflict != OnConflict::Keep;
-    let created = !found.created.is_empty() && options.created_after == CreatedAfter::Remove;
+    let created = !found.created.is_empty() || !found.new_folders.is_empty();
+    let created = created && options.created_after == CreatedAfter::Remove;
     !found.missing.is_empty() || !found.unfinished.is_empty() || other || created
 }
 

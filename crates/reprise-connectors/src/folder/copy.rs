@@ -11,6 +11,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::manifest::Entry;
 use super::names::{self, temporary};
+use super::past::Above;
 use super::tree::{self, Node, What, cannot};
 use super::watch::Watch;
 use super::work::while_filled;
@@ -39,7 +40,7 @@ fn draw(entry: &Entry, from: &Path, draft: &Path, watch: &Watch) -> Result<(), F
     match &node.what {
         What::Folder => {
             fs::create_dir(draft).map_err(broken)?;
-            own(node, draft)?;
+            own(node.owner, draft)?;
             let mode = Permissions::from_mode(while_filled(node.mode));
             fs::set_permissions(draft, mode).map_err(broken)
         }
@@ -47,7 +48,7 @@ fn draw(entry: &Entry, from: &Path, draft: &Path, watch: &Watch) -> Result<(), F
             let to =
                 names::path(to).ok_or_else(|| Fault::permanent("a manifest with an odd link"))?;
             symlink(to, draft).map_err(broken)?;
-            own(node, draft)
+            own(node.owner, draft)
         }
         What::File { .. } => {
             let mut file = File::options();
@@ -60,7 +61,7 @@ fn draw(entry: &Entry, from: &Path, draft: &Path, watch: &Watch) -> Result<(), F
                     from.display()
                 )));
             }
-            own(node, draft)?;
+            own(node.owner, draft)?;
             let mode = Permissions::from_mode(node.mode);
             file.set_permissions(mode).map_err(broken)?;
             file.set_modified(moment(node.modified)).map_err(broken)
@@ -69,12 +70,39 @@ fn draw(entry: &Entry, from: &Path, draft: &Path, watch: &Watch) -> Result<(), F
 }
 
 /// Only root may give things away.
-fn own(node: &Node, draft: &Path) -> Result<(), Fault> {
-    if !rustix::process::geteuid().is_root() {
+pub fn may_give() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+pub fn own((user, group): (u32, u32), place: &Path) -> Result<(), Fault> {
+    if !may_give() {
         return Ok(());
     }
-    let (user, group) = node.owner;
-    lchown(draft, Some(user), Some(group)).map_err(|error| cannot("give away", draft, &error))
+    lchown(place, Some(user), Some(group)).map_err(|error| cannot("give away", place, &error))
+}
+
+/// A folder above a site's, for all sites that come: as the copy has it, or as
+/// the system makes it where the copy does not say. One that is there is left.
+pub fn above(place: &Path, as_was: Option<&Above>) -> Result<(), Fault> {
+    let draft = temporary(place);
+    let broken = |error: std::io::Error| cannot("make", place, &error);
+    let made = fs::create_dir(&draft).map_err(broken).and_then(|()| {
+        if let Some(as_was) = as_was {
+            own(as_was.owner, &draft)?;
+            let mode = Permissions::from_mode(as_was.mode);
+            fs::set_permissions(&draft, mode).map_err(broken)?;
+        }
+        put(&draft, place, None)
+    });
+    if made.is_ok() {
+        return Ok(());
+    }
+    let _ = fs::remove_dir(&draft);
+    // Another site's restore was faster.
+    match fs::symlink_metadata(place).is_ok_and(|told| told.is_dir()) {
+        true => Ok(()),
+        false => made,
+    }
 }
 
 fn moment((seconds, nanoseconds): (i64, i64)) -> SystemTime {

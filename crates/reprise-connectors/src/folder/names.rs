@@ -44,6 +44,22 @@ pub fn below(text: &str) -> Option<PathBuf> {
     (plain && !dots && path.components().next().is_some()).then(|| path.components().collect())
 }
 
+/// Whether a template may yield a folder below the tree. Of what is filled in
+/// nothing is known here; one with conditions may yield anything.
+pub fn may_be_below(template: &str) -> bool {
+    if template.contains("{%") {
+        return true;
+    }
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, inside)) = rest.split_once("{{") {
+        text += before;
+        text.push('x');
+        rest = inside.split_once("}}").map_or("", |(_, after)| after);
+    }
+    below(&(text + rest)).is_some()
+}
+
 /// `root/path`; the root itself has no slash behind it, which would follow a link.
 pub fn at(root: &Path, path: &Path) -> PathBuf {
     match path.as_os_str().is_empty() {
@@ -84,6 +100,23 @@ mod tests {
             assert_eq!(path(&text(&odd)), Some(odd));
         }
         assert_eq!(text(Path::new("50%\u{e9}")), "50%25\u{e9}");
+    }
+
+    #[test]
+    fn a_template_that_leads_elsewhere_whatever_is_filled_in_is_none() {
+        for (template, expect) in [
+            ("sites/{{ site.id }}", true),
+            ("{{ site.customer }}/{{ site.id }}/", true),
+            ("sites/..{{ site.id }}", true),
+            ("{% if site.odd %}..{% endif %}", true),
+            ("../{{ site.id }}", false),
+            ("/srv/{{ site.id }}", false),
+            ("./{{ site.id }}", false),
+            ("{{ site.id }}/..", false),
+            ("", false),
+        ] {
+            assert_eq!(may_be_below(template), expect, "{template}");
+        }
     }
 
     #[test]

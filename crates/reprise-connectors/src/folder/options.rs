@@ -4,13 +4,14 @@ use reprise_model::Fault;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::shared::policy::{CreatedAfter, OnConflict};
+use crate::shared::policy::{CreatedAfter, Empty, OnConflict};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     pub on_conflict: OnConflict,
     pub created_after: CreatedAfter,
+    pub empty: Empty,
     /// Files under way at a time.
     pub concurrent: usize,
 }
@@ -20,6 +21,7 @@ impl Default for Options {
         Self {
             on_conflict: OnConflict::default(),
             created_after: CreatedAfter::default(),
+            empty: Empty::default(),
             // Enough to hide the latency of a disk on the network.
             concurrent: 8,
         }

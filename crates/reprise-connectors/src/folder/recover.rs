@@ -1,13 +1,21 @@
-//! `recover` and `inspect`: which copy is the one of T.
+//! `recover` and `inspect`: which copy is the one of T, and whether the sites'
+//! folders are theirs and are anywhere.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use reprise_model::{Fault, Outcome, ShardId, Timestamp};
-use reprise_ports::{Estimate, Finding, Inspect, Inspection, Level};
+use reprise_model::{Fault, Outcome, ShardId, SiteId, Timestamp};
+use reprise_ports::{CallSite, Estimate, Finding, Inspect, Inspection, Level};
 use tokio_util::sync::CancellationToken;
 
 use super::connector::FolderConnector;
-use super::tree::cannot;
+use super::names::{may_be_below, text};
+use super::past::Chosen;
+use super::tree::{cannot, look};
+use crate::shared::found::Found;
+
+/// A check, its level, its words and a hint.
+type Seen = (&'static str, Level, String, Option<String>);
 
 impl FolderConnector {
     pub(super) async fn recover(
@@ -37,19 +45,22 @@ impl FolderConnector {
         if let Ok(tree) = self.live(&inspect.shard) {
             found.push(space(tree));
         }
+        let mut copy = None;
         if let Some(target) = inspect.target_time {
             let cancelled = CancellationToken::new();
-            let chosen = self.chosen(&inspect.shard, target, &cancelled).await;
-            found.push(match chosen {
-                Ok(chosen) => (
-                    "backup-reaches",
-                    Level::Ok,
-                    format!("`{}` began at {}", chosen.id, chosen.begun),
-                    None,
-                ),
-                Err(fault) => ("backup-reaches", Level::Error, fault.message, fault.hint),
-            });
+            found.push(
+                match self.chosen(&inspect.shard, target, &cancelled).await {
+                    Ok(chosen) => {
+                        let words = format!("`{}` began at {}", chosen.id, chosen.begun);
+                        copy = Some(chosen);
+                        ("backup-reaches", Level::Ok, words, None)
+                    }
+                    Err(fault) => ("backup-reaches", Level::Error, fault.message, fault.hint),
+                },
+            );
         }
+        found.extend(self.leads_elsewhere());
+        found.extend(copy.and_then(|copy| self.nowhere(inspect, &copy)));
         let findings = found
             .into_iter()
             .map(|(check, level, message, hint)| Finding {
@@ -65,6 +76,46 @@ impl FolderConnector {
             estimate: Estimate::default(),
         }
     }
+
+    fn leads_elsewhere(&self) -> Option<Seen> {
+        let template = self.config.folder.as_deref()?;
+        (!may_be_below(template)).then(|| {
+            let message = format!("`{template}` is no folder below the tree");
+            let hint = "`tenant: { folder: ... }` is relative to `live`, without `.` and `..`";
+            ("folder", Level::Error, message, Some(hint.to_owned()))
+        })
+    }
+
+    /// Sites whose folder is neither in the copy nor in live, where the copy is
+    /// a folder and the sites' ids tell theirs.
+    fn nowhere(&self, inspect: &Inspect, copy: &Chosen) -> Option<Seen> {
+        let shard = self.shard(&inspect.shard).ok()?;
+        let (stands, live) = (shard.past.stands(copy)?, shard.live.as_deref()?);
+        let mut nowhere = Found::default();
+        for id in &inspect.sites {
+            let folder = self.folder(&by_id(id)).ok()?;
+            let there = |tree: &Path| !matches!(look(&tree.join(&folder)), Ok(None));
+            if !there(&stands) && !there(live) {
+                nowhere.add(format!("`{}` of site {id}", text(&folder)));
+            }
+        }
+        let first = nowhere.samples.first()?;
+        let message = format!(
+            "the folders of {} of {} sites are neither in `{}` nor in live, such as {first}",
+            nowhere.count,
+            inspect.sites.len(),
+            copy.id
+        );
+        let hint = "a wrong `tenant: { folder: ... }` looks like that; sites without files are left out by `placement`, or pass with `empty: allowed` in the `with` of verify";
+        Some(("folder", Level::Warning, message, Some(hint.to_owned())))
+    }
+}
+
+fn by_id(id: &SiteId) -> CallSite {
+    CallSite {
+        id: id.clone(),
+        attributes: BTreeMap::new(),
+    }
 }
 
 fn readable(tree: &Path) -> Result<&Path, Fault> {
@@ -73,7 +124,7 @@ fn readable(tree: &Path) -> Result<&Path, Fault> {
         .map_err(|error| cannot("read", tree, &error))
 }
 
-fn space(tree: &Path) -> (&'static str, Level, String, Option<String>) {
+fn space(tree: &Path) -> Seen {
     match rustix::fs::statvfs(tree) {
         Ok(told) => {
             let free = told.f_bavail.saturating_mul(told.f_frsize);

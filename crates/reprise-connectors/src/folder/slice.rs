@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reprise_model::{Fault, Outcome, SiteId, Timestamp};
+use reprise_model::{Fault, Outcome, RecoveryPoint, SiteId, Timestamp};
 use reprise_ports::{Context, Probe};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use super::config::Past;
 use super::manifest::{self, Entry, Of};
 use super::names::{self, at};
 use super::options::Options;
-use super::past::Chosen;
+use super::past::{Above, Chosen};
 use super::tree::{self, Tree, cannot};
 use super::verify;
 use super::watch::{Watch, blocking};
@@ -92,37 +92,53 @@ impl Slice<'_> {
     }
 
     pub async fn restore(&self) -> Result<Outcome, Fault> {
-        let then = self.then().await?;
+        let (then, above) = (self.then().await?, self.above().await?);
         let (root, end, options) = (self.root(), self.of_site(), self.options);
-        let phase = "bringing files back";
-        let mut outcome = blocking(self.context, phase, &self.alone, move |watch| {
+        let (phase, point) = ("bringing files back", self.point());
+        blocking(self.context, phase, &self.alone, move |watch| {
             let now = cleared(&root, watch)?;
             let found = differences(&then, &now, &root, &options, watch)?;
             apply::refuse(&found, &options, &end)?;
-            let changed = apply::apply(&found, &then.copy, &root, &options, watch)?;
-            Ok(told(&found, &options, changed))
+            let changed = apply::apply(&found, &then.copy, &root, &above, &options, watch)?;
+            Ok(told(&found, &options, changed, point))
         })
-        .await?;
-        outcome.recovery_point = Some(self.chosen.point(self.past.what()));
-        Ok(outcome)
+        .await
+    }
+
+    fn point(&self) -> RecoveryPoint {
+        self.chosen.point(self.past.what())
+    }
+
+    /// Folders between the tree and the site's that are not there, outermost
+    /// first, each as the copy has it.
+    async fn above(&self) -> Result<Vec<(PathBuf, Option<Above>)>, Fault> {
+        let mut missing = Vec::new();
+        let above: Vec<&Path> = self.folder.ancestors().skip(1).collect();
+        for path in above.into_iter().rev() {
+            let place = at(self.tree, path);
+            if tree::look(&place)?.is_none() {
+                let cancelled = self.context.cancelled();
+                let chosen = &self.chosen;
+                let as_was = self.past.above(Some(self.tree), chosen, path, cancelled);
+                missing.push((place, as_was.await?));
+            }
+        }
+        Ok(missing)
     }
 
     /// Whether all files are as the manifest has them, without changing any.
     pub async fn probe_restore(&self) -> Result<Probe, Fault> {
         let then = self.then().await?;
-        let (root, options) = (self.root(), self.options);
+        let (root, options, point) = (self.root(), self.options, self.point());
         let outcome = blocking(self.context, "comparing files", &self.alone, move |watch| {
             let now = tree::read(&root, watch, &mut Vec::new())?;
             let found = differences(&then, &now, &root, &options, watch)?;
             let left = apply::left(&found, &options);
-            Ok((!left).then(|| told(&found, &options, 0)))
+            Ok((!left).then(|| told(&found, &options, 0, point)))
         })
         .await?;
         Ok(match outcome {
-            Some(mut outcome) => {
-                outcome.recovery_point = Some(self.chosen.point(self.past.what()));
-                Probe::AsItShouldBe(outcome)
-            }
+            Some(outcome) => Probe::AsItShouldBe(outcome),
             None => Probe::NotYet,
         })
     }
@@ -130,20 +146,19 @@ impl Slice<'_> {
     pub async fn verify(&self) -> Result<Outcome, Fault> {
         let then = self.then().await?;
         let (root, end, options) = (self.root(), self.of_site(), self.options);
-        let folder = names::text(&root);
-        let mut outcome = blocking(self.context, "comparing files", &self.alone, move |watch| {
+        let (folder, point) = (names::text(&root), self.point());
+        blocking(self.context, "comparing files", &self.alone, move |watch| {
             let now = tree::read(&root, watch, &mut Vec::new())?;
             let found = differences(&then, &now, &root, &options, watch)?;
             let check = verify::judge(&found, &options, &end, &folder)?;
             Ok(Outcome {
                 volume: found.live,
                 checks: vec![check],
+                recovery_point: Some(of(point, &found)),
                 ..Outcome::default()
             })
         })
-        .await?;
-        outcome.recovery_point = Some(self.chosen.point(self.past.what()));
-        Ok(outcome)
+        .await
     }
 }
 
@@ -176,9 +191,18 @@ fn cleared(root: &Path, watch: &Watch) -> Result<Tree, Fault> {
     Ok(tree)
 }
 
-fn told(found: &Differences<'_>, options: &Options, changed: u64) -> Outcome {
+/// The point of a site of which there is nothing says so.
+fn of(mut point: RecoveryPoint, found: &Differences<'_>) -> RecoveryPoint {
+    if found.nothing {
+        point.basis += "; neither it nor live has the site's folder";
+    }
+    point
+}
+
+fn told(found: &Differences<'_>, options: &Options, changed: u64, point: RecoveryPoint) -> Outcome {
     let mut outcome = Outcome {
         volume: found.expected,
+        recovery_point: Some(of(point, found)),
         ..Outcome::default()
     };
     let kept = match options.on_conflict {
@@ -188,7 +212,10 @@ fn told(found: &Differences<'_>, options: &Options, changed: u64) -> Outcome {
     for (name, count) in [
         ("changed", changed),
         ("kept", kept),
-        ("created_after", found.created.len() as u64),
+        (
+            "created_after",
+            (found.created.len() + found.new_folders.len()) as u64,
+        ),
     ] {
         outcome.output.insert(name.to_owned(), json!(count));
     }

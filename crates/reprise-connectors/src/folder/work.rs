@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use reprise_model::{Fault, Volume};
 
+use super::copy::may_give;
 use super::manifest::Entry;
 use super::names::at;
 use super::tree::{self, Node, Tree, What};
@@ -20,8 +21,12 @@ pub struct Differences<'a> {
     pub other: Vec<(&'a Entry, &'a Node, &'static str)>,
     /// Below something that is kept in place of a folder.
     pub hidden: u64,
-    /// Not there at T.
+    /// Not there at T: files, links and the like.
     pub created: Vec<&'a Path>,
+    /// Folders that were not there at T, before what is in them.
+    pub new_folders: Vec<&'a Path>,
+    /// Neither the copy nor live has the site's folder.
+    pub nothing: bool,
     /// Folders of ours that were not given their mode yet.
     pub unfinished: Vec<&'a Entry>,
 }
@@ -53,14 +58,20 @@ impl<'a> Differences<'a> {
         let mut found = Self {
             expected: volume(manifest.iter().map(|entry| &entry.node)),
             live: volume(live.values()),
+            nothing: manifest.is_empty() && live.is_empty(),
             ..Self::default()
         };
         let mut known: Vec<&Path> = manifest.iter().map(|entry| entry.path.as_path()).collect();
         known.sort_unstable();
-        let created = live.iter().filter(|(path, node)| {
-            node.what != What::Folder && known.binary_search(&path.as_path()).is_err()
-        });
-        found.created = created.map(|(path, _)| path.as_path()).collect();
+        let created = live
+            .iter()
+            .filter(|(path, _)| known.binary_search(&path.as_path()).is_err());
+        for (path, node) in created {
+            match node.what {
+                What::Folder => found.new_folders.push(path),
+                What::File { .. } | What::Link { .. } => found.created.push(path),
+            }
+        }
         let mut kept: Vec<&Path> = Vec::new();
         let mut compared = Vec::new();
         for entry in manifest {
@@ -86,30 +97,39 @@ impl<'a> Differences<'a> {
         })?;
         for ((entry, now), told) in compared.into_iter().zip(told) {
             match told {
-                None => {}
-                Some("unfinished") => found.unfinished.push(entry),
-                Some(what) => found.other.push((entry, now, what)),
+                Told::Same => {}
+                Told::Unfinished => found.unfinished.push(entry),
+                Told::Other(what) => found.other.push((entry, now, what)),
             }
         }
         Ok(found)
     }
 }
 
-/// The mode that a folder has while things are put into it.
+/// The mode that a folder has while things are put into it. Where that is
+/// another than its own it has the sticky bit, too, which tells it from one that
+/// somebody opened for writing.
 pub fn while_filled(mode: u32) -> u32 {
-    mode | 0o700
+    match mode & 0o700 {
+        0o700 => mode,
+        _ => mode | 0o1700,
+    }
 }
 
-fn difference(
-    entry: &Entry,
-    now: &Node,
-    place: &Path,
-    watch: &Watch,
-) -> Result<Option<&'static str>, Fault> {
+enum Told {
+    Same,
+    /// A folder of ours that was not given its mode yet.
+    Unfinished,
+    Other(&'static str),
+}
+
+fn difference(entry: &Entry, now: &Node, place: &Path, watch: &Watch) -> Result<Told, Fault> {
     let then = &entry.node;
-    Ok(match (&then.what, &now.what) {
+    let found = match (&then.what, &now.what) {
         (What::Folder, What::Folder) if then.mode == now.mode => None,
-        (What::Folder, What::Folder) if now.mode == while_filled(then.mode) => Some("unfinished"),
+        (What::Folder, What::Folder) if now.mode == while_filled(then.mode) => {
+            return Ok(Told::Unfinished);
+        }
         (What::Folder, What::Folder) => Some("mode"),
         (What::Link { to }, What::Link { to: other }) => (to != other).then_some("target"),
         (What::File { size }, What::File { size: other }) => {
@@ -123,6 +143,12 @@ fn difference(
             }
         }
         (What::Folder | What::File { .. } | What::Link { .. }, _) => Some("type"),
+    };
+    // Who cannot give things away does not ask whose they are.
+    let owner = || (may_give() && then.owner != now.owner).then_some("owner");
+    Ok(match found.or_else(owner) {
+        None => Told::Same,
+        Some(what) => Told::Other(what),
     })
 }
 

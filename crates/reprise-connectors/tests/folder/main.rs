@@ -2,6 +2,7 @@
 
 mod dated;
 mod listing;
+mod owners;
 mod refusals;
 mod restic;
 mod world;

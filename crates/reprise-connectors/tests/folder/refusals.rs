@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use reprise_model::{Action, FaultKind, Timestamp};
+use reprise_model::{Action, FaultKind, Timestamp, Verdict};
 use reprise_ports::{Connector, Inspect, Level};
 use serde_json::json;
 
@@ -219,4 +219,62 @@ async fn an_operator_can_end_it_and_inspect_says_what_is_there() {
     fs::remove_dir_all(world.temp.path().join("live")).expect("gone");
     let found = world.connector.inspect(&inspect).await.findings;
     assert_eq!(found[0].level, Level::Error);
+}
+
+/// A folder that is nowhere restores nothing: that is no proof.
+#[tokio::test]
+async fn a_folder_that_is_nowhere_is_unknown_unless_the_step_allows_it() {
+    let world = World::dated();
+    world.write("a/x", "x");
+    fs::create_dir(world.live("empty")).expect("made");
+    moment(&world);
+    world.copy();
+    let target = moment(&world);
+    world.wipe("a");
+    world.write("new/x", "x");
+    let verify = async |site, with| {
+        let ended = world.perform(Action::Verify, site, target, with).await;
+        ended.expect("nothing fails")
+    };
+    let outcome = verify("nowhere", json!({})).await;
+    assert_eq!(outcome.checks[0].verdict, Verdict::Unknown);
+    let told = outcome.checks[0].evidence["nothing"].as_str();
+    let told = told.expect("said");
+    assert!(told.contains("neither the copy nor live has"), "{told}");
+    let basis = outcome.recovery_point.expect("told").basis;
+    assert!(basis.contains("neither it nor live"), "{basis}");
+    let outcome = verify("nowhere", json!({ "empty": "allowed" })).await;
+    assert_eq!(outcome.checks[0].verdict, Verdict::Pass);
+    for site in ["empty", "new"] {
+        let outcome = verify(site, json!({})).await;
+        assert_eq!(outcome.checks[0].verdict, Verdict::Pass, "{site}");
+    }
+    let found = async |sites: &[&str]| {
+        let inspect = Inspect {
+            shard: "main".into(),
+            target_time: Some(target),
+            sites: sites.iter().map(|site| (*site).into()).collect(),
+        };
+        let found = world.connector.inspect(&inspect).await.findings;
+        found.into_iter().find(|it| it.check == "folder")
+    };
+    assert_eq!(found(&["a", "new"]).await, None);
+    let nowhere = found(&["a", "b"]).await.expect("named");
+    assert_eq!(nowhere.level, Level::Warning);
+    let told = "the folders of 1 of 2 sites are neither";
+    assert!(nowhere.message.contains(told), "{}", nowhere.message);
+    assert!(nowhere.message.contains("`sites/b` of site b"));
+}
+
+#[tokio::test]
+async fn a_template_that_leads_out_of_the_tree_is_seen_before_a_site_is() {
+    let world = World::dated_in("../{{ site.id }}");
+    let inspect = Inspect {
+        shard: "main".into(),
+        target_time: None,
+        sites: Vec::new(),
+    };
+    let found = world.connector.inspect(&inspect).await.findings;
+    let folder = found.iter().find(|it| it.check == "folder");
+    assert_eq!(folder.expect("looked at").level, Level::Error);
 }

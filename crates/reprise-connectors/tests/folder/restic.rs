@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::world::{World, moment, now};
 
-fn restic(world: &World, words: &[&str]) {
+pub fn restic(world: &World, words: &[&str]) {
     let temp = world.temp.path();
     let ended = Command::new("restic")
         .arg("-q")
@@ -26,7 +26,7 @@ fn restic(world: &World, words: &[&str]) {
     assert!(ended.status.success(), "{ended:?}");
 }
 
-fn backup(world: &World, host: &str) {
+pub fn backup(world: &World, host: &str) {
     let live = world.temp.path().join("live");
     restic(
         world,
@@ -48,7 +48,7 @@ fn backup_begun_before(world: &World, target: Timestamp, seconds: i64) {
     );
 }
 
-fn past(temp: &Path) -> Past {
+pub fn past(temp: &Path) -> Past {
     fs::write(temp.join("password"), "hush-hush").expect("written");
     Past::Restic {
         repository: temp.join("repository"),

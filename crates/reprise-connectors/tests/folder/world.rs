@@ -42,7 +42,7 @@ impl World {
         Self::of("sites/{{ site.id }}", past)
     }
 
-    fn of(folder: &str, past: impl FnOnce(&Path) -> Past) -> Self {
+    pub fn of(folder: &str, past: impl FnOnce(&Path) -> Past) -> Self {
         let temp = tempfile::tempdir().expect("a folder");
         for folder in ["live", "copies"] {
             fs::create_dir(temp.path().join(folder)).expect("a folder");

@@ -9,6 +9,15 @@ use reprise_model::{Fault, RecoveryPoint, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::config::Past;
+use super::names::at;
+use super::tree::{self, What};
+
+/// How a folder above a site's was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Above {
+    pub mode: u32,
+    pub owner: (u32, u32),
+}
 
 /// The newest copy that began at or before T.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -117,6 +126,30 @@ impl Past {
                 restic
                     .site(chosen, folder, scratch, target, cancelled)
                     .await
+            }
+        }
+    }
+
+    /// How the copy has a folder above a site's; nothing where it has none.
+    pub async fn above(
+        &self,
+        live: Option<&Path>,
+        chosen: &Chosen,
+        folder: &Path,
+        cancelled: &CancellationToken,
+    ) -> Result<Option<Above>, Fault> {
+        match self {
+            Self::Folders(path) => {
+                let node = tree::look(&at(&path.join(&chosen.id), folder))?;
+                let folder = node.filter(|node| node.what == What::Folder);
+                Ok(folder.map(|node| Above {
+                    mode: node.mode,
+                    owner: node.owner,
+                }))
+            }
+            Self::Restic { .. } => {
+                let restic = restic::Restic::of(self, live)?;
+                restic.above(chosen, folder, cancelled).await
             }
         }
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use super::{Chosen, newest};
+use super::{Above, Chosen, newest};
 use crate::folder::config::Past;
 use crate::folder::names::{self, at, text};
 use crate::folder::tree::{cannot, durable};
@@ -76,6 +76,25 @@ struct Listed {
     #[serde(default, rename = "type")]
     kind: String,
     ctime: Option<Nanos>,
+    /// As Go has it: see `above`.
+    #[serde(default)]
+    mode: u32,
+    #[serde(default)]
+    uid: u32,
+    #[serde(default)]
+    gid: u32,
+}
+
+impl Listed {
+    fn above(&self) -> Above {
+        // Go keeps the permissions as they are, and moves what else there is.
+        let bits = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
+        let set = bits.iter().filter(|(theirs, _)| self.mode & theirs != 0);
+        Above {
+            mode: set.fold(self.mode & 0o777, |mode, (_, ours)| mode | ours),
+            owner: (self.uid, self.gid),
+        }
+    }
 }
 
 impl<'a> Restic<'a> {
@@ -211,6 +230,19 @@ impl<'a> Restic<'a> {
         durable(draft)?;
         let below = tree.strip_prefix("/").unwrap_or(tree);
         std::fs::rename(draft.join(below), ready).map_err(|error| cannot("rename", draft, &error))
+    }
+
+    pub async fn above(
+        &self,
+        chosen: &Chosen,
+        folder: &Path,
+        cancelled: &CancellationToken,
+    ) -> Result<Option<Above>, Fault> {
+        let place = at(self.tree, folder);
+        let listed = self.list(chosen, &place, &[], cancelled).await?;
+        let mut folders = listed.iter().filter(|node| node.kind == "dir");
+        let found = folders.find(|node| node.path == place);
+        Ok(found.map(Listed::above))
     }
 
     /// Of a site that the snapshot does not have, the folder above tells
