@@ -12,6 +12,7 @@ const ANY: &[&str] = &[];
 const ON_CONFLICT: Known = ("on_conflict", ANY);
 const CREATED_AFTER: Known = ("created_after", ANY);
 const TIES: Known = ("ties", ANY);
+const EMPTY: Known = ("empty", ANY);
 const CONCURRENT: Known = ("concurrent", ANY);
 
 fn known(kind: StoreKind) -> &'static [Known] {
@@ -26,15 +27,18 @@ fn known(kind: StoreKind) -> &'static [Known] {
             ("lock_timeout", ANY),
             ("statement_timeout", ANY),
         ],
-        StoreKind::Ldap => &[("on_conflict", &["refuse", "replace"])],
+        StoreKind::Ldap => &[("on_conflict", &["refuse", "replace"]), ("undecided", ANY)],
         StoreKind::S3 => &[
             ON_CONFLICT,
             CREATED_AFTER,
             TIES,
             CONCURRENT,
+            EMPTY,
+            ("doubts", ANY),
+            ("markers", ANY),
             ("part_size", ANY),
         ],
-        StoreKind::Folder => &[ON_CONFLICT, CREATED_AFTER, CONCURRENT],
+        StoreKind::Folder => &[ON_CONFLICT, CREATED_AFTER, CONCURRENT, EMPTY],
         StoreKind::Git => &[ON_CONFLICT, CREATED_AFTER, TIES],
         StoreKind::Events => &[
             ("on_conflict", &["refuse", "replace"]),

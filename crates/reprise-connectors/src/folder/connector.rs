@@ -17,6 +17,7 @@ use super::config::{FolderConfig, FolderShard};
 use super::names;
 use super::options::Options;
 use super::past::Chosen;
+use super::recover::by_id;
 use super::slice::Slice;
 use super::tree::cannot;
 
@@ -136,12 +137,15 @@ impl FolderConnector {
         let site = call.site()?;
         let (folder, options) = (self.folder(site)?, Options::read(&call.with)?);
         let tree = self.tree(shard)?;
+        let others = call.companions.iter().filter(|id| **id != site.id);
+        let others = others.filter_map(|id| self.folder(&by_id(id)).ok());
         let end = format!("{}/{shard} live ({})", self.config.store, tree.display());
         Ok(Slice {
             alone: self.alone(&tree.join(&folder)),
             end,
             site: &site.id,
             folder,
+            others: others.collect(),
             tree,
             past: &self.shard(shard)?.past,
             chosen: self

@@ -111,7 +111,7 @@ impl FolderConnector {
     }
 }
 
-fn by_id(id: &SiteId) -> CallSite {
+pub(super) fn by_id(id: &SiteId) -> CallSite {
     CallSite {
         id: id.clone(),
         attributes: BTreeMap::new(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reprise_model::{Fault, Outcome, RecoveryPoint, SiteId, Timestamp};
+use reprise_model::{Fault, Outcome, RecoveryPoint, SiteId, Timestamp, Verdict};
 use reprise_ports::{Context, Probe};
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use super::tree::{self, Tree, cannot};
 use super::verify;
 use super::watch::{Watch, blocking};
 use super::work::Differences;
-use crate::shared::policy::OnConflict;
+use crate::shared::policy::{OTHERS, OnConflict};
 
 pub struct Slice<'a> {
     /// Such as `files/s01 live (/srv/files)`.
@@ -26,6 +26,8 @@ pub struct Slice<'a> {
     pub site: &'a SiteId,
     /// Relative to the tree.
     pub folder: PathBuf,
+    /// Of other sites of the batch, as far as ids alone tell them.
+    pub others: Vec<PathBuf>,
     /// The live tree.
     pub tree: &'a Path,
     pub past: &'a Past,
@@ -147,7 +149,7 @@ impl Slice<'_> {
         let then = self.then().await?;
         let (root, end, options) = (self.root(), self.of_site(), self.options);
         let (folder, point) = (names::text(&root), self.point());
-        blocking(self.context, "comparing files", &self.alone, move |watch| {
+        let verified = blocking(self.context, "comparing files", &self.alone, move |watch| {
             let now = tree::read(&root, watch, &mut Vec::new())?;
             let found = differences(&then, &now, &root, &options, watch)?;
             let check = verify::judge(&found, &options, &end, &folder)?;
@@ -157,8 +159,31 @@ impl Slice<'_> {
                 recovery_point: Some(of(point, &found)),
                 ..Outcome::default()
             })
-        })
-        .await
+        });
+        let mut outcome = verified.await?;
+        for check in &mut outcome.checks {
+            if check.verdict == Verdict::Unknown && self.others_have().await? {
+                verify::is_just_empty(check);
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Whether any of some other sites has a folder, in the copy or in live.
+    async fn others_have(&self) -> Result<bool, Fault> {
+        let cancelled = self.context.cancelled();
+        for folder in self.others.iter().take(OTHERS) {
+            if tree::look(&at(self.tree, folder))?.is_some() {
+                return Ok(true);
+            }
+            let then = self
+                .past
+                .above(Some(self.tree), &self.chosen, folder, cancelled);
+            if then.await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -73,6 +73,13 @@ pub fn judge(
     Err(fault)
 }
 
+/// Of a site that has nothing, where others of the batch have something.
+pub fn is_just_empty(check: &mut Check) {
+    check.verdict = Verdict::Pass;
+    check.evidence["nothing"] =
+        json!("0 files, at T and now; other sites of the batch have folders");
+}
+
 fn compared() -> &'static str {
     match may_give() {
         true => {

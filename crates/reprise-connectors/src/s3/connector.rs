@@ -122,10 +122,13 @@ impl S3Connector {
         context: &'a dyn Context,
     ) -> Result<Slice<'a>, Fault> {
         let site = call.site()?;
+        let others = call.companions.iter().filter(|id| **id != site.id);
+        let others: Vec<SiteId> = others.cloned().collect();
         Ok(Slice {
             bucket,
             site: &site.id,
             prefix: self.prefix(site)?,
+            others: self.prefixes(&others).unwrap_or_default(),
             target: call.target_time,
             folder: self.folder(call.shard()?, call.target_time),
             options: Options::read(&call.with)?,

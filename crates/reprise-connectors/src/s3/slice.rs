@@ -12,11 +12,14 @@ use super::listing;
 use super::manifest::{Manifest, Of};
 use super::options::Options;
 use super::recover;
+use crate::shared::policy::OTHERS;
 
 pub struct Slice<'a> {
     pub bucket: &'a Bucket,
     pub site: &'a SiteId,
     pub prefix: String,
+    /// Of other sites of the batch, as far as ids alone tell them.
+    pub others: Vec<String>,
     pub target: Timestamp,
     /// Scratch of the shard at T.
     pub folder: PathBuf,
@@ -49,6 +52,18 @@ impl Slice<'_> {
         let manifest = Manifest::make(of, &now, &self.bucket.end, &kept)?;
         manifest.write(&path)?;
         Ok((manifest, now))
+    }
+}
+
+impl Slice<'_> {
+    /// Whether any of some other sites ever had anything.
+    pub async fn others_have(&self) -> Result<bool, Fault> {
+        for prefix in self.others.iter().take(OTHERS) {
+            if listing::any(self.bucket, prefix, self.context.cancelled()).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

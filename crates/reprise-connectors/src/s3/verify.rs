@@ -25,13 +25,16 @@ struct Seen {
     archived: Found,
     /// No version at T, now, or in between.
     nothing: bool,
+    /// Others of the batch have some.
+    others_have: bool,
 }
 
 impl Slice<'_> {
     pub async fn verify(&self) -> Result<Outcome, Fault> {
         let (manifest, mut now) = self.read().await?;
         now.sort_by(|a, b| a.key.cmp(&b.key));
-        let seen = self.seen(&manifest, &now).await?;
+        let mut seen = self.seen(&manifest, &now).await?;
+        seen.others_have = seen.nothing && self.others_have().await?;
         let check = Check {
             name: "objects".to_owned(),
             verdict: self.verdict(&seen),
@@ -115,8 +118,10 @@ impl Slice<'_> {
         let fails = seen.missing.count > 0
             || (wrong_fails && seen.wrong.count > 0)
             || (extra_fails && seen.extra.count > 0);
-        // Nothing that was looked at, or could be told, is no proof.
-        let unknown = seen.left.count > 0 || (seen.nothing && self.options.empty == Empty::Unknown);
+        // Nothing that was looked at is no proof. What the step says is left,
+        // is left, and told.
+        let nowhere = seen.nothing && !seen.others_have;
+        let unknown = nowhere && self.options.empty == Empty::Unknown;
         match (fails, unknown) {
             (true, _) => Verdict::Fail,
             (false, true) => Verdict::Unknown,
@@ -142,10 +147,15 @@ impl Slice<'_> {
             }
         }
         if seen.nothing {
-            evidence["nothing"] = json!(format!(
-                "0 objects, at T and now: nothing was ever kept below `{}`; where the site may have no media, `empty: allowed` in the `with` of this step says so",
-                self.prefix
-            ));
+            let prefix = &self.prefix;
+            let nothing =
+                format!("0 objects, at T and now: nothing was ever kept below `{prefix}`");
+            evidence["nothing"] = json!(match seen.others_have {
+                true => format!("{nothing}; other sites of the batch have something below theirs"),
+                false => format!(
+                    "{nothing}; where the site may have no media, `empty: allowed` in the `with` of this step says so"
+                ),
+            });
         }
         evidence
     }

@@ -25,7 +25,13 @@ pub enum CreatedAfter {
     Remove,
 }
 
-/// A site of which nothing was there at T, is there now, or ever was.
+/// So many other sites of the batch are asked whether they have anything. One
+/// that has shows that the template leads to where sites have their things:
+/// then a site that has nothing just has nothing.
+pub const OTHERS: usize = 20;
+
+/// A site of which nothing was there at T, is there now, or ever was, and none
+/// of the others that were asked either.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Empty {

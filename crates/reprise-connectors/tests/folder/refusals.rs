@@ -245,6 +245,15 @@ async fn a_folder_that_is_nowhere_is_unknown_unless_the_step_allows_it() {
     assert!(basis.contains("neither it nor live"), "{basis}");
     let outcome = verify("nowhere", json!({ "empty": "allowed" })).await;
     assert_eq!(outcome.checks[0].verdict, Verdict::Pass);
+    // Beside one that has a folder, only in the copy even, it just has none.
+    let beside = async |batch: &[&str]| {
+        let mut call = world.call(Action::Verify, "nowhere", target, json!({}));
+        call.companions = batch.iter().map(|site| (*site).into()).collect();
+        let outcome = world.connector.perform(&call, &Quiet::default()).await;
+        outcome.expect("nothing fails").checks.remove(0).verdict
+    };
+    assert_eq!(beside(&["nowhere", "a"]).await, Verdict::Pass);
+    assert_eq!(beside(&["nowhere", "b"]).await, Verdict::Unknown);
     for site in ["empty", "new"] {
         let outcome = verify(site, json!({})).await;
         assert_eq!(outcome.checks[0].verdict, Verdict::Pass, "{site}");

@@ -57,6 +57,26 @@ async fn a_prefix_that_was_never_used_is_unknown_unless_the_step_allows_it() {
     }
 }
 
+/// A prefix that is right for others is right: the site just has no media.
+#[tokio::test]
+async fn a_site_without_media_passes_beside_one_that_has_some() {
+    let world = World::new().await;
+    world.put("sites/a/x", "x").await;
+    let target = moment().await;
+    world.delete("sites/a/x").await;
+    let verdict = async |connector: &S3Connector, batch: &[&str]| {
+        let mut call = call(Action::Verify, "none", target, json!({}));
+        call.companions = batch.iter().map(|site| (*site).into()).collect();
+        let outcome = connector.perform(&call, &Quiet::default()).await;
+        outcome.expect("nothing fails").checks.remove(0).verdict
+    };
+    let all = ["none", "neither", "a"];
+    assert_eq!(verdict(&world.connector, &all).await, Verdict::Pass);
+    assert_eq!(verdict(&world.connector, &all[..2]).await, Verdict::Unknown);
+    let wrong = misnamed(&world, "site/{{ site.id }}/");
+    assert_eq!(verdict(&wrong, &all).await, Verdict::Unknown);
+}
+
 #[tokio::test]
 async fn inspect_and_recover_name_prefixes_that_were_never_used() {
     let world = World::new().await;

@@ -32,6 +32,10 @@ fn empty_words() -> Vec<&'static str> {
     vec!["unknown", "allowed"]
 }
 
+fn undecided_words() -> Vec<&'static str> {
+    vec!["unknown", "add", "leave"]
+}
+
 fn marker_words() -> Vec<&'static str> {
     vec!["remove", "keep"]
 }
@@ -260,6 +264,13 @@ const CONCURRENT: Field = Field::optional(
 )
 .default("the connector's");
 
+const UNDECIDED: Field = Field::optional(
+    "undecided",
+    Kind::Word(undecided_words),
+    "What to do with memberships of people whom other sites have too, where live lacks them.",
+)
+.default("`unknown`");
+
 /// A verification must look as the restore before it wrote.
 const ONLY: Field = Field::optional(
     "only",
@@ -281,6 +292,7 @@ static VERIFY: Shape = Shape::new(
         )
         .default("`unknown`"),
         CONCURRENT,
+        UNDECIDED,
         ONLY,
     ],
 );
@@ -293,6 +305,7 @@ static RESTORE: Shape = Shape::new(
         DOUBTS,
         CREATED_AFTER,
         CONCURRENT,
+        UNDECIDED,
         Field::optional(
             "markers",
             Kind::Word(marker_words),
