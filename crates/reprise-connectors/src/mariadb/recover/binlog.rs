@@ -331,7 +331,7 @@ mod tests {
             assert_eq!(file.end == offset, !whole, "{rest:?}");
         };
         let (begin, insert) = (gtid(101, 6, 0), query(101, b"", "insert"));
-        check(&[begin.clone()], false);
+        check(std::slice::from_ref(&begin), false);
         check(&[begin.clone(), insert.clone()], false);
         check(
             &[begin.clone(), insert.clone(), query(101, b"", "COMMIT")],
