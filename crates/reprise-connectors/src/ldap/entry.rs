@@ -19,7 +19,8 @@ const SERVERS: [&str; 7] = [
 
 /// Follows from other data, or from who bound when. Of a password policy's
 /// attributes these are the ones that the schema lets no client write.
-const DERIVED: [&str; 12] = [
+const DERIVED: [&str; 13] = [
+    FORMERLY,
     "contextcsn",
     "memberof",
     "entrydn",
@@ -38,6 +39,10 @@ const DERIVED: [&str; 12] = [
 /// of the last of too many wrong passwords.
 const LOCKED: &str = "pwdaccountlockedtime";
 const LOCKED_FOR_GOOD: &[u8] = b"000001010000Z";
+
+/// Names that an entry had since the snapshot. No attribute of a directory: the
+/// replay leaves it to tell what groups can have followed.
+pub const FORMERLY: &str = "reprise-formerly";
 
 /// What the relax control lets a manager write.
 const KEPT_BY_RELAX: [&str; 3] = ["entryuuid", "createtimestamp", "modifytimestamp"];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reprise_model::dn::DnKey;
 
-use super::entry::{Entry, Values};
+use super::entry::{Entry, FORMERLY, Values};
 use super::names::{MEMBER_UID, Names, Shared};
 use super::tree::Tree;
 
@@ -14,7 +14,8 @@ pub struct Slice {
     pub memberships: Vec<Membership>,
     pub shared: Vec<Entry>,
     /// Memberships of shared entries that other sites, which go on living,
-    /// have too: whether a site or an accident ended them is not known.
+    /// have too: whether a site or an accident ended them is not known. And
+    /// those by a name that an entry had before.
     pub undecided: Vec<Membership>,
 }
 
@@ -44,7 +45,7 @@ impl Slice {
             rule.is_some_and(|rule| rule.is_of_batch(entry))
         };
         let (ours, others): (Vec<&Entry>, Vec<&Entry>) = shared.iter().partition(is_ours);
-        let ours = entries.iter().chain(ours).collect();
+        let ours: Vec<&Entry> = entries.iter().chain(ours).collect();
         let groups = names.groups.as_deref().map(DnKey::of);
         let groups: Vec<&Entry> = all
             .iter()
@@ -59,9 +60,12 @@ impl Slice {
                 .filter_map(|group| membership(group, &people, names))
                 .collect()
         };
+        let mut undecided: Vec<Membership> = of(others);
+        undecided.extend(by_former_names(&all, &groups, &ours, names));
+        let memberships = of(ours);
         Self {
-            memberships: of(ours),
-            undecided: of(others),
+            memberships,
+            undecided,
             entries,
             shared,
         }
@@ -120,6 +124,51 @@ impl People {
             _ => self.keys.contains(&DnKey::of(text)),
         }
     }
+}
+
+/// `overlay refint` brings the members of groups along when an entry is
+/// renamed, and leaves no trace in the change log. Whether it was there is not
+/// known: a name that nobody has any more can stand for the new one.
+fn by_former_names(
+    all: &[&Entry],
+    groups: &[&Entry],
+    people: &[&Entry],
+    names: &Names,
+) -> Vec<Membership> {
+    let mut former: BTreeMap<DnKey, &Entry> = BTreeMap::new();
+    for entry in people {
+        former.extend(
+            entry
+                .values(FORMERLY)
+                .map(|dn| (DnKey::of_value(dn), *entry)),
+        );
+    }
+    if former.is_empty() {
+        return Vec::new();
+    }
+    for entry in all {
+        former.remove(&entry.key());
+    }
+    let own = people.iter().filter(|entry| entry.has_any(&names.member));
+    let mut found = Vec::new();
+    for group in groups.iter().chain(own) {
+        let mut members = BTreeMap::new();
+        for attribute in names.member.iter().filter(|name| *name != MEMBER_UID) {
+            let values = group.values(attribute);
+            let values: Values = values
+                .filter_map(|value| former.get(&DnKey::of_value(value)))
+                .map(|entry| entry.dn.clone().into_bytes())
+                .collect();
+            if !values.is_empty() {
+                members.insert(attribute.clone(), values);
+            }
+        }
+        if !members.is_empty() {
+            let group = (*group).clone();
+            found.push(Membership { group, members });
+        }
+    }
+    found
 }
 
 fn uids(entry: &Entry) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reprise_model::dn::{DnKey, first_rdn, rdn_parts};
 
 use super::csn::Csn;
-use super::entry::Entry;
+use super::entry::{Entry, FORMERLY};
 
 /// Entries by `entryUUID`, which no rename changes, and by name.
 #[derive(Clone, Default)]
@@ -102,6 +102,7 @@ impl Tree {
                 .by_uuid
                 .get_mut(&uuid)
                 .expect("both maps hold the same");
+            entry.add(FORMERLY, entry.dn.clone().into_bytes());
             entry.dn = DnKey::moved(&entry.dn, &old, new_dn);
             if self.names.insert(entry.key(), uuid).is_some() {
                 return Err(format!("`{}` is there twice", entry.dn));

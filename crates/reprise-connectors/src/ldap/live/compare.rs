@@ -151,7 +151,7 @@ impl Present {
     pub fn lacking<'a>(&'a self, memberships: &'a [Membership]) -> Vec<Lacking<'a>> {
         let mut all = Vec::new();
         for membership in memberships {
-            let now = self.groups.get(&membership.group.key());
+            let now = self.of(&membership.group);
             let mut members = BTreeMap::new();
             for (attribute, values) in &membership.members {
                 let there = Members::of(now, attribute);

@@ -159,9 +159,9 @@ fn undecided(present: &Present, slice: &Slice) -> Option<Check> {
     let evidence = json!({
         "undecided": missing.len(),
         "undecided_samples": samples(&missing),
-        "why": "they are of entries that other sites have too, which are not restored with this one",
+        "why": "other sites have these entries too, which are not restored with this one; or the entries were renamed between the snapshot and the target time, and whether groups followed is in no log",
     });
-    (!missing.is_empty()).then(|| check("memberships-of-several-sites", Verdict::Unknown, evidence))
+    (!missing.is_empty()).then(|| check("memberships-undecided", Verdict::Unknown, evidence))
 }
 
 fn pairs(lacking: &[Lacking<'_>]) -> Vec<Value> {

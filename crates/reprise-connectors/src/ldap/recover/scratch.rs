@@ -17,7 +17,7 @@ use crate::shared::room;
 
 const STATE: &str = "state.ldif";
 const MANIFEST: &str = "manifest.json";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Manifest {

@@ -53,6 +53,42 @@ async fn the_server_derives_of_which_groups_everybody_is_a_member() {
     assert_eq!(check.unwrap().verdict, Verdict::Pass);
 }
 
+/// What `refint` does is in no log.
+#[tokio::test]
+async fn memberships_that_followed_a_renamed_entry_are_named() {
+    let server = Server::with("overlay refint\nrefint_attributes member");
+    seed(&server);
+    let team = "cn=a-team,ou=s1,ou=sites,dc=acme";
+    server.change(&format!(
+        "dn: {team}\nobjectClass: groupOfNames\ncn: a-team\n\
+         member: uid=s1u1,ou=s1,ou=sites,dc=acme\nmember: uid=s1u3,ou=s1,ou=sites,dc=acme\n\n"
+    ));
+    server.snapshot("a.ldif");
+    let renamed = "uid=s1u7,ou=s1,ou=sites,dc=acme";
+    server.change(
+        "dn: uid=s1u1,ou=s1,ou=sites,dc=acme\nchangetype: modrdn\nnewrdn: uid=s1u7\ndeleteoldrdn: 1\n\n",
+    );
+    let target = server.now();
+    let editors = "cn=editors,ou=groups,dc=acme";
+    for group in [team, editors] {
+        server.wait_for(|server| server.values(group, "member").contains(&renamed.to_owned()));
+    }
+    server.delete_tree("ou=s1,ou=sites,dc=acme");
+    server.wait_for(|server| !server.values(editors, "member").concat().contains("ou=s1,"));
+    server.write_log();
+    let connector = connector(&server, &server.admin());
+    comes_back(&connector, &target).await;
+    let outcome = perform(&connector, Action::Verify, &target, "{}")
+        .await
+        .unwrap();
+    let check = outcome.checks.last().unwrap();
+    assert_eq!(check.verdict, Verdict::Unknown);
+    let samples = check.evidence["undecided_samples"].as_array().unwrap();
+    let told: Vec<_> = samples.iter().map(|one| &one["group"]).collect();
+    assert_eq!(told, [editors, team]);
+    assert!(samples.iter().all(|one| one["member"] == renamed));
+}
+
 #[tokio::test]
 async fn entries_that_refer_to_other_servers_come_back() {
     let server = Server::start();

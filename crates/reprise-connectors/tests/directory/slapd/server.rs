@@ -24,6 +24,7 @@ moduleload accesslog
 moduleload syncprov
 moduleload memberof
 moduleload ppolicy
+moduleload refint
 database mdb
 suffix cn=log
 directory DIR/log
@@ -132,6 +133,14 @@ impl Server {
     pub fn delete_tree(&self, dn: &str) {
         let output = self.client("ldapdelete").args(["-r", dn]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
+    }
+
+    /// What the server does in its own time.
+    pub fn wait_for(&self, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "it never came about");
+        }
     }
 
     /// Values of one attribute, in order.

@@ -47,7 +47,7 @@ async fn memberships_of_people_of_several_sites_are_brought_back_or_named() {
             .await
             .unwrap();
         let check = outcome.checks.last().unwrap();
-        assert_eq!(check.name, "memberships-of-several-sites");
+        assert_eq!(check.name, "memberships-undecided");
         assert_eq!(check.verdict, Verdict::Unknown);
         assert_eq!(check.evidence["undecided_samples"][0]["member"], ANN);
         assert!(!server.values(EDITORS, "member").contains(&ANN.to_owned()));
