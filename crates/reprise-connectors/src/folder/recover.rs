@@ -9,10 +9,12 @@ use reprise_ports::{CallSite, Estimate, Finding, Inspect, Inspection, Level};
 use tokio_util::sync::CancellationToken;
 
 use super::connector::FolderConnector;
-use super::names::{may_be_below, text};
+use super::names::{self, at, may_be_below, text};
 use super::past::Chosen;
 use super::tree::{cannot, look};
 use crate::shared::found::Found;
+
+const HINT: &str = "a wrong `tenant: { folder: ... }` looks like that; sites without files are left out by `placement`, or pass with `empty: allowed` in the `with` of verify";
 
 /// A check, its level, its words and a hint.
 type Seen = (&'static str, Level, String, Option<String>);
@@ -86,28 +88,40 @@ impl FolderConnector {
         })
     }
 
-    /// Sites whose folder is neither in the copy nor in live, where the copy is
-    /// a folder and the sites' ids tell theirs.
+    /// The folder that all sites' stand in, and sites' own, where they are neither in the
+    /// copy nor in live; where the copy is a folder, and the sites' ids tell theirs.
     fn nowhere(&self, inspect: &Inspect, copy: &Chosen) -> Option<Seen> {
         let shard = self.shard(&inspect.shard).ok()?;
         let (stands, live) = (shard.past.stands(copy)?, shard.live.as_deref()?);
-        let mut nowhere = Found::default();
+        let nowhere = |folder: &Path| {
+            let there = |tree: &Path| !matches!(look(&at(tree, folder)), Ok(None));
+            !there(&stands) && !there(live)
+        };
+        let all = self.config.folder.as_deref()?.split('{').next();
+        let all = all.and_then(|lead| names::below(lead.rsplit_once('/')?.0));
+        if let Some(all) = all.filter(|all| nowhere(all)) {
+            let message = format!(
+                "`{}`, in which the folders of all sites stand, is neither in `{}` nor in live",
+                text(&all),
+                copy.id
+            );
+            return Some(("folder", Level::Warning, message, Some(HINT.to_owned())));
+        }
+        let mut found = Found::default();
         for id in &inspect.sites {
             let folder = self.folder(&by_id(id)).ok()?;
-            let there = |tree: &Path| !matches!(look(&tree.join(&folder)), Ok(None));
-            if !there(&stands) && !there(live) {
-                nowhere.add(format!("`{}` of site {id}", text(&folder)));
+            if nowhere(&folder) {
+                found.add(format!("`{}` of site {id}", text(&folder)));
             }
         }
-        let first = nowhere.samples.first()?;
+        let first = found.samples.first()?;
         let message = format!(
             "the folders of {} of {} sites are neither in `{}` nor in live, such as {first}",
-            nowhere.count,
+            found.count,
             inspect.sites.len(),
             copy.id
         );
-        let hint = "a wrong `tenant: { folder: ... }` looks like that; sites without files are left out by `placement`, or pass with `empty: allowed` in the `with` of verify";
-        Some(("folder", Level::Warning, message, Some(hint.to_owned())))
+        Some(("folder", Level::Warning, message, Some(HINT.to_owned())))
     }
 }
 

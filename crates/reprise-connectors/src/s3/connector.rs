@@ -91,7 +91,7 @@ impl S3Connector {
     }
 
     /// What the prefixes of all sites begin with.
-    fn lead(&self) -> &str {
+    pub(super) fn lead(&self) -> &str {
         let template = self.config.prefix.as_deref().unwrap_or_default();
         template.split('{').next().unwrap_or_default()
     }

@@ -16,6 +16,8 @@ use crate::shared::found::Found;
 /// How many prefixes are looked at at a time.
 const LOOKS: usize = 16;
 
+const HINT: &str = "a wrong `tenant: { prefix: ... }` looks like that; sites without media are left out by `placement`, or pass with `empty: allowed` in the `with` of verify";
+
 /// A check, its level, its words and a hint.
 type Seen = (&'static str, Level, String, Option<String>);
 
@@ -61,6 +63,13 @@ impl S3Connector {
             seen.push(wrong);
         } else if let Some(prefixes) = prefixes.filter(|prefixes| !prefixes.is_empty()) {
             seen.push(used(&bucket, &inspect.sites, &prefixes, cancelled).await?);
+        } else if !self.lead().is_empty() && !listing::any(&bucket, self.lead(), cancelled).await? {
+            let message = format!(
+                "{}: nothing was ever kept below `{}`, with which the prefixes of all sites begin",
+                bucket.end,
+                self.lead()
+            );
+            seen.push(("prefix", Level::Warning, message, Some(HINT.to_owned())));
         }
         Ok(())
     }
@@ -118,8 +127,7 @@ async fn used(
                 unused.count,
                 sites.len()
             );
-            let hint = "a wrong `tenant: { prefix: ... }` looks like that; sites without media are left out by `placement`, or pass with `empty: allowed` in the `with` of verify";
-            ("prefix", Level::Warning, message, Some(hint.to_owned()))
+            ("prefix", Level::Warning, message, Some(HINT.to_owned()))
         }
     })
 }

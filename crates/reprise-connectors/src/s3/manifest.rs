@@ -191,14 +191,12 @@ fn doubted(doubts: &[(&str, Doubt)], of: &Of, end: &str) -> Fault {
         of.prefix,
         samples.join(", ")
     ));
-    let leave = "`doubts: leave` there leaves these keys as they are and brings the others back; verify names them and is unknown, until somebody has looked at them";
+    let leave = "`with: { doubts: leave }` in restore and verify leaves these keys as they are and brings the others back; verify names them and is unknown";
     match doubts.iter().all(|(_, doubt)| *doubt == Doubt::SameSecond) {
         true => fault.hint(format!(
-            "times of S3 are whole seconds: take a T of another second, or say `with: {{ ties: include }}` or `exclude` in restore and verify; {leave}"
+            "times of S3 are whole seconds: take a T of another second, or say `with: {{ ties: include }}` or `exclude` in restore and verify; or {leave}"
         )),
-        false => fault.hint(format!(
-            "the bucket's history of these keys does not say it: `with: {{ doubts: leave }}` in restore and verify; {leave}"
-        )),
+        false => fault.hint(leave),
     }
 }
 

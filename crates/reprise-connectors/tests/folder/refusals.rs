@@ -228,7 +228,7 @@ async fn a_folder_that_is_nowhere_is_unknown_unless_the_step_allows_it() {
     world.write("a/x", "x");
     fs::create_dir(world.live("empty")).expect("made");
     moment(&world);
-    world.copy();
+    let begun = world.copy();
     let target = moment(&world);
     world.wipe("a");
     world.write("new/x", "x");
@@ -273,6 +273,12 @@ async fn a_folder_that_is_nowhere_is_unknown_unless_the_step_allows_it() {
     let told = "the folders of 1 of 2 sites are neither";
     assert!(nowhere.message.contains(told), "{}", nowhere.message);
     assert!(nowhere.message.contains("`sites/b` of site b"));
+    let sites = world.temp.path().join("copies").join(begun.to_string());
+    fs::rename(sites.join("sites"), sites.join("aside")).expect("renamed");
+    fs::remove_dir_all(world.temp.path().join("live/sites")).expect("gone");
+    let nowhere = found(&[]).await.expect("named");
+    let told = "`sites`, in which the folders of all sites stand, is neither";
+    assert!(nowhere.message.contains(told), "{}", nowhere.message);
 }
 
 #[tokio::test]

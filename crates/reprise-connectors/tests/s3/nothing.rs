@@ -99,6 +99,10 @@ async fn inspect_and_recover_name_prefixes_that_were_never_used() {
     let told = "the prefixes of 1 of 2 sites, such as `sites/b/` of site b";
     assert!(unused.message.contains(told), "{}", unused.message);
     assert!(unused.hint.expect("a way").contains("empty: allowed"));
+    // Where the sites are not known yet, what all begin with is looked at.
+    let none = found("site/{{ site.id }}/", &[]).await;
+    assert_eq!(none.level, Level::Warning);
+    assert!(none.message.contains("ever kept below `site/`, with which"));
     // What would begin a neighbour's keys is seen before a site is.
     let open = found("sites/{{ site.id }}-x", &[]).await;
     assert_eq!(open.level, Level::Error);
