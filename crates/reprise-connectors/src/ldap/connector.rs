@@ -15,8 +15,9 @@ use tokio::sync::Mutex;
 
 use super::entry::Entry;
 use super::list;
-use super::live::{Live, OnConflict, Present, Session, restore, verify};
+use super::live::{Live, Present, Session, restore, verify};
 use super::names::{MEMBER_UID, Names};
+use super::options::{Options, Undecided};
 use super::recover::{Scratch, recover};
 use super::slice::Slice;
 use super::tree::Tree;
@@ -122,7 +123,10 @@ impl LdapConnector {
         let names = self.names(call.site()?, &call.companions)?;
         let live = self.live(shard)?;
         let tree = self.tree(shard, call.target_time).await?;
-        let slice = Slice::of(&tree, &names);
+        let mut slice = Slice::of(&tree, &names);
+        if Options::read(&call.with)?.undecided == Undecided::Add {
+            slice.take_undecided();
+        }
         Ok((live.session().await?, names, slice))
     }
 
@@ -133,7 +137,7 @@ impl LdapConnector {
         if slice.entries.is_empty() || !present.is_whole(&slice, &names) {
             return Ok(Probe::NotYet);
         }
-        let outcome = verify(&mut session, &names, &slice).await?;
+        let outcome = verify(&mut session, &names, &slice, Undecided::Leave).await?;
         Ok(Probe::AsItShouldBe(Outcome {
             checks: Vec::new(),
             ..outcome
@@ -198,13 +202,14 @@ impl Connector for LdapConnector {
                 Action::Recover => self.recover(shard, call.target_time).await,
                 Action::Release => self.release(shard, call.target_time).await,
                 Action::Restore => {
-                    let on_conflict = OnConflict::read(&call.with)?;
+                    let on_conflict = Options::read(&call.with)?.on_conflict;
                     let (mut session, names, slice) = self.ends(call).await?;
                     restore(&mut session, &names, &slice, on_conflict, context).await
                 }
                 Action::Verify => {
                     let (mut session, names, slice) = self.ends(call).await?;
-                    verify(&mut session, &names, &slice).await
+                    let undecided = Options::read(&call.with)?.undecided;
+                    verify(&mut session, &names, &slice, undecided).await
                 }
                 _ => Err(call.not_offered("ldap")),
             }

@@ -10,6 +10,7 @@ mod ldif;
 mod list;
 mod live;
 mod names;
+mod options;
 mod recover;
 mod slice;
 mod tree;

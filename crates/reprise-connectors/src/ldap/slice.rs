@@ -53,22 +53,43 @@ impl Slice {
             .filter(|entry| !entry.key().is_in(&names.base_key))
             .copied()
             .collect();
-        let of = |people: Vec<&Entry>| {
-            let people = People::of(&all, people);
-            let memberships = groups.iter();
-            memberships
-                .filter_map(|group| membership(group, &people, names))
-                .collect()
-        };
-        let mut undecided: Vec<Membership> = of(others);
+        let everyone = ours.iter().chain(&others).copied().collect();
+        let everyone = People::of(&all, everyone);
+        let (own, others) = (People::of(&all, ours.clone()), People::of(&all, others));
+        let (mut memberships, mut undecided) = (Vec::new(), Vec::new());
+        for group in &groups {
+            let ours = membership(group, &own, names);
+            // A group of the site's people alone is the site's.
+            if ours.is_some() && everyone.are_all_of(group, names) {
+                memberships.extend(membership(group, &everyone, names));
+            } else {
+                memberships.extend(ours);
+                undecided.extend(membership(group, &others, names));
+            }
+        }
         undecided.extend(by_former_names(&all, &groups, &ours, names));
-        let memberships = of(ours);
         Self {
             memberships,
             undecided,
             entries,
             shared,
         }
+    }
+
+    /// What somebody has decided to bring back.
+    pub fn take_undecided(&mut self) {
+        let mut by_group: BTreeMap<DnKey, Membership> = BTreeMap::new();
+        for one in self.memberships.drain(..).chain(self.undecided.drain(..)) {
+            let key = one.group.key();
+            let Some(known) = by_group.get_mut(&key) else {
+                by_group.insert(key, one);
+                continue;
+            };
+            for (attribute, values) in one.members {
+                known.members.entry(attribute).or_default().extend(values);
+            }
+        }
+        self.memberships = by_group.into_values().collect();
     }
 
     /// All groups of its memberships, each once.
@@ -113,6 +134,13 @@ impl People {
             }
         }
         Self { keys, uids: alone }
+    }
+
+    fn are_all_of(&self, group: &Entry, names: &Names) -> bool {
+        names.member.iter().all(|attribute| {
+            let mut values = group.values(attribute);
+            values.all(|value| self.has(attribute, value))
+        })
     }
 
     fn has(&self, attribute: &str, value: &[u8]) -> bool {

@@ -9,5 +9,5 @@ mod verify;
 
 pub use compare::Present;
 pub use connection::{Live, Session};
-pub use restore::{OnConflict, restore};
+pub use restore::restore;
 pub use verify::verify;

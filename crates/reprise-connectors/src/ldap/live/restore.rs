@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use reprise_model::dn::{DnKey, parent};
 use reprise_model::{Fault, FaultKind, Outcome, Volume};
 use reprise_ports::{Context, Progress};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::compare::{Lacking, Merge, Present};
 use super::connection::{
@@ -17,39 +17,12 @@ use super::derived::Derived;
 use super::moved::{self, Moved};
 use crate::ldap::entry::{Entry, Values};
 use crate::ldap::names::{Names, Shared};
+use crate::ldap::options::OnConflict;
 use crate::ldap::slice::Slice;
 
 const PASSWORD: &str = "userpassword";
 const CLASS: &str = "objectclass";
 const STRUCTURAL: &str = "structuralobjectclass";
-
-/// What to do about live entries that are not as they were at T.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnConflict {
-    /// Stop, and say how many there are.
-    Refuse,
-    /// The slice of T wins.
-    Replace,
-}
-
-impl OnConflict {
-    pub fn read(with: &Map<String, Value>) -> Result<Self, Fault> {
-        let mut on_conflict = Self::Refuse;
-        for (key, value) in with {
-            on_conflict = match (key.as_str(), value.as_str()) {
-                ("on_conflict", Some("refuse")) => Self::Refuse,
-                ("on_conflict", Some("replace")) => Self::Replace,
-                _ => {
-                    let message = format!("`with: {key}: {value}` is no option of this step");
-                    return Err(
-                        Fault::permanent(message).hint("it knows `on_conflict`: refuse or replace")
-                    );
-                }
-            };
-        }
-        Ok(on_conflict)
-    }
-}
 
 /// What a restore did; a repeat does less.
 #[derive(Default)]

@@ -12,12 +12,19 @@ use super::connection::Session;
 use super::derived::Derived;
 use crate::ldap::entry::Entry;
 use crate::ldap::names::{MEMBER_UID, Names};
+use crate::ldap::options::Undecided;
 use crate::ldap::slice::Slice;
 
+const UNDECIDED: &str = "memberships-undecided";
 /// DNs of each kind that evidence names.
 const SAMPLES: usize = 10;
 
-pub async fn verify(session: &mut Session, names: &Names, slice: &Slice) -> Result<Outcome, Fault> {
+pub async fn verify(
+    session: &mut Session,
+    names: &Names,
+    slice: &Slice,
+    rule: Undecided,
+) -> Result<Outcome, Fault> {
     let present = Present::read(session, names, slice).await?;
     let gained = gained(session, &present, slice, names).await?;
     let mut checks = vec![
@@ -26,14 +33,13 @@ pub async fn verify(session: &mut Session, names: &Names, slice: &Slice) -> Resu
         shared(&present, slice, names),
     ];
     checks.extend(member_of(&present, slice, names));
+    checks.extend(undecided(&present, slice, rule));
     let failed: Vec<&str> = checks
         .iter()
         .filter(|check| check.verdict != Verdict::Pass)
         .map(|check| check.name.as_str())
         .collect();
     let failed = failed.join(", ");
-    // What nobody can know is told, and fails nothing.
-    checks.extend(undecided(&present, slice));
     if failed.is_empty() {
         return Ok(Outcome {
             volume: Volume {
@@ -46,6 +52,11 @@ pub async fn verify(session: &mut Session, names: &Names, slice: &Slice) -> Resu
     }
     let message = format!("`{}` is not whole: {}", names.base, failed);
     let mut fault = Fault::new(FaultKind::Validation, message);
+    if failed == UNDECIDED {
+        fault = fault.hint(
+            "somebody has to look: `with: { undecided: add }` in restore and verify brings them back, `leave` leaves them",
+        );
+    }
     fault.checks = checks;
     Err(fault)
 }
@@ -154,14 +165,18 @@ fn member_of(present: &Present, slice: &Slice, names: &Names) -> Option<Check> {
 
 /// Memberships that live lacks and that are not the site's alone to bring back:
 /// named, so that somebody looks.
-fn undecided(present: &Present, slice: &Slice) -> Option<Check> {
+fn undecided(present: &Present, slice: &Slice, rule: Undecided) -> Option<Check> {
     let missing = pairs(&present.lacking(&slice.undecided));
     let evidence = json!({
         "undecided": missing.len(),
         "undecided_samples": samples(&missing),
         "why": "other sites have these entries too, which are not restored with this one; or the entries were renamed between the snapshot and the target time, and whether groups followed is in no log",
     });
-    (!missing.is_empty()).then(|| check("memberships-undecided", Verdict::Unknown, evidence))
+    let verdict = match rule {
+        Undecided::Unknown | Undecided::Add => Verdict::Unknown,
+        Undecided::Leave => Verdict::Pass,
+    };
+    (!missing.is_empty()).then(|| check(UNDECIDED, verdict, evidence))
 }
 
 fn pairs(lacking: &[Lacking<'_>]) -> Vec<Value> {

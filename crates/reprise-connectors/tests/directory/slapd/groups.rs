@@ -77,11 +77,13 @@ async fn memberships_that_followed_a_renamed_entry_are_named() {
     server.wait_for(|server| !server.values(editors, "member").concat().contains("ou=s1,"));
     server.write_log();
     let connector = connector(&server, &server.admin());
-    comes_back(&connector, &target).await;
-    let outcome = perform(&connector, Action::Verify, &target, "{}")
+    perform(&connector, Action::Restore, &target, "{}")
         .await
         .unwrap();
-    let check = outcome.checks.last().unwrap();
+    let fault = perform(&connector, Action::Verify, &target, "{}")
+        .await
+        .unwrap_err();
+    let check = fault.checks.last().unwrap();
     assert_eq!(check.verdict, Verdict::Unknown);
     let samples = check.evidence["undecided_samples"].as_array().unwrap();
     let told: Vec<_> = samples.iter().map(|one| &one["group"]).collect();

@@ -20,10 +20,11 @@ async fn of_batch(
     action: Action,
     batch: &[&str],
     target: &str,
+    with: &str,
 ) -> Result<Outcome, Fault> {
     let call = Call {
         companions: batch.iter().map(|id| (*id).into()).collect(),
-        ..call(action, "s1", target, "{}")
+        ..call(action, "s1", target, with)
     };
     connector.perform(&call, &Watcher::default()).await
 }
@@ -40,33 +41,75 @@ async fn memberships_of_people_of_several_sites_are_brought_back_or_named() {
     server.write_log();
     let connector = connector(&server, &server.admin());
     for batch in [&[][..], &["s1"], &["s1", "s3"]] {
-        of_batch(&connector, Action::Restore, batch, &target)
+        of_batch(&connector, Action::Restore, batch, &target, "{}")
             .await
             .unwrap();
-        let outcome = of_batch(&connector, Action::Verify, batch, &target)
+        let fault = of_batch(&connector, Action::Verify, batch, &target, "{}")
             .await
-            .unwrap();
-        let check = outcome.checks.last().unwrap();
+            .unwrap_err();
+        assert!(fault.hint.unwrap().contains("undecided: add"));
+        let check = fault.checks.last().unwrap();
         assert_eq!(check.name, "memberships-undecided");
         assert_eq!(check.verdict, Verdict::Unknown);
         assert_eq!(check.evidence["undecided_samples"][0]["member"], ANN);
         assert!(!server.values(EDITORS, "member").contains(&ANN.to_owned()));
     }
-    let batch = ["s1", "s2"];
-    of_batch(&connector, Action::Restore, &batch, &target)
+    // Or somebody decides: to leave it, which is told, or to bring it back.
+    let leave = r#"{"undecided":"leave"}"#;
+    let outcome = of_batch(&connector, Action::Verify, &[], &target, leave).await;
+    let check = outcome.unwrap().checks.pop().unwrap();
+    assert_eq!(check.verdict, Verdict::Pass);
+    assert_eq!(check.evidence["undecided"], 1);
+    let add = r#"{"undecided":"add"}"#;
+    for (batch, with) in [(&["s1", "s2"][..], "{}"), (&[], add)] {
+        of_batch(&connector, Action::Restore, batch, &target, with)
+            .await
+            .unwrap();
+        assert!(server.values(EDITORS, "member").contains(&ANN.to_owned()));
+        // Live has it now, so that there is nothing to decide.
+        let outcome = of_batch(&connector, Action::Verify, &[], &target, "{}").await;
+        let mut checks = outcome.unwrap().checks.into_iter();
+        assert!(checks.all(|one| one.verdict == Verdict::Pass));
+        server.change(&members("delete", ANN));
+    }
+}
+
+/// Whose group it is, its other members say.
+#[tokio::test]
+async fn a_group_of_the_sites_people_alone_comes_back_whole() {
+    let server = Server::start();
+    seed(&server);
+    let group = |name: &str, members: &[&str]| {
+        let mut text =
+            format!("dn: cn={name},ou=groups,dc=acme\nobjectClass: groupOfNames\ncn: {name}\n");
+        for member in members {
+            text += &format!("member: {member}\n");
+        }
+        text + "\n"
+    };
+    let own = "uid=s1u1,ou=s1,ou=sites,dc=acme";
+    server.change(&(group("s1-admins", &[own, ANN]) + &group("anns", &[ANN])));
+    server.snapshot("a.ldif");
+    let target = server.now();
+    accident(&server);
+    for name in ["s1-admins", "anns"] {
+        server.change(&format!(
+            "dn: cn={name},ou=groups,dc=acme\nchangetype: delete\n\n"
+        ));
+    }
+    server.write_log();
+    let connector = connector(&server, &server.admin());
+    of_batch(&connector, Action::Restore, &["s1"], &target, "{}")
         .await
         .unwrap();
-    assert!(server.values(EDITORS, "member").contains(&ANN.to_owned()));
-    // Live has it now, so that there is nothing to decide.
-    let outcome = of_batch(&connector, Action::Verify, &[], &target)
-        .await
-        .unwrap();
-    assert!(
-        outcome
-            .checks
-            .iter()
-            .all(|one| one.verdict == Verdict::Pass)
-    );
+    let members = server.values("cn=s1-admins,ou=groups,dc=acme", "member");
+    assert_eq!(members, [ANN, own]);
+    // This one may be anybody's of hers.
+    let fault = of_batch(&connector, Action::Verify, &["s1"], &target, "{}").await;
+    let check = fault.unwrap_err().checks.pop().unwrap();
+    let samples = check.evidence["undecided_samples"].as_array().unwrap();
+    assert_eq!(samples.len(), 1, "{samples:?}");
+    assert_eq!(samples[0]["group"], "cn=anns,ou=groups,dc=acme");
 }
 
 #[tokio::test]
