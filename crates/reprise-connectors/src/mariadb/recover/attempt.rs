@@ -1,22 +1,21 @@
 //! One attempt at a recovery: copy, prepare, start, replay, prove, seal.
 
 use std::process::Stdio;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use reprise_model::{Fault, Outcome, RecoveryPoint, Timestamp, Volume};
 use reprise_ports::{Context, Progress};
-use secrecy::ExposeSecret;
 use serde_json::{Map, json};
-use sqlx::mysql::MySqlConnectOptions;
 
+use super::ask;
 use super::backup::{Source, domain, gtids};
 use super::cut::{Live, decide};
 use super::ready::{Ready, Replayed};
 use super::replay::spawn;
 use super::server::{Host, Server, log};
+use super::zone::Zone;
 use super::{Folder, Marker, Scratch, blocking, cancelled};
 use crate::mariadb::session::{Session, text};
 use crate::mariadb::{MariadbConfig, MariadbShard};
@@ -26,15 +25,13 @@ use crate::shared::folder::State;
 use crate::shared::room::check_space;
 
 const SQL: Dialect = Dialect::Mariadb;
-/// The live server's word about the end of the log is worth a short wait.
-const ASK_AT_MOST: Duration = Duration::from_secs(5);
 
 pub struct Attempt<'a> {
     pub config: &'a MariadbConfig,
     pub shard: &'a MariadbShard,
     pub target: Timestamp,
     /// The time zone of the server that wrote the log.
-    pub zone: &'a str,
+    pub zone: &'a Zone,
     pub folder: Arc<Folder>,
     pub context: &'a dyn Context,
 }
@@ -66,7 +63,7 @@ impl Attempt<'_> {
         let copied = begin.elapsed();
         let settings = source.backup.settings.clone();
         let (data, log) = (self.folder.data(), self.folder.log());
-        let mut server = Server::start(&host, &data, &log, &settings, self.zone)?;
+        let mut server = Server::start(&host, &data, &log, &settings, &self.zone.name)?;
         server.accepting(self.context.cancelled()).await?;
         self.phase("replaying the binary log");
         if !source.cut.groups.is_empty() {
@@ -87,7 +84,7 @@ impl Attempt<'_> {
         let ready = Ready {
             database,
             settings,
-            replayed: Some(Replayed::of(&source, self.zone)),
+            replayed: Some(Replayed::of(&source, &self.zone.name)),
             outcome,
         };
         let mut marker = Marker::building(self.target, source.backup.id);
@@ -164,13 +161,17 @@ impl Attempt<'_> {
             Some(_) => Live::Unknown,
             None => self.live(source).await,
         };
-        decide(
+        let mut point = decide(
             &source.cut,
             self.target,
             live,
             source.written(),
             self.config.rpo,
-        )
+        )?;
+        if self.zone.is_assumed {
+            point.basis += "; statements of the server's own time zone were replayed in UTC, which nobody states";
+        }
+        Ok(point)
     }
 
     /// Whether live has committed more than the log holds: the newest
@@ -179,18 +180,9 @@ impl Attempt<'_> {
         let Some(url) = &self.shard.live else {
             return Live::Unknown;
         };
-        let asked = tokio::time::timeout(ASK_AT_MOST, async {
-            let options = MySqlConnectOptions::from_str(url.expose_secret()).ok()?;
-            let mut session = Session::open("live", &options).await.ok()?;
-            let newest = session
-                .value("asking for its log", "select @@gtid_binlog_pos")
-                .await;
-            session.close().await;
-            newest.ok().flatten()
-        });
-        match asked.await {
-            Ok(Some(theirs)) => compare(&gtids(&theirs), &source.newest()),
-            Ok(None) | Err(_) => Live::Unknown,
+        match ask::value(url, "asking for its log", "select @@gtid_binlog_pos").await {
+            Some(theirs) => compare(&gtids(&theirs), &source.newest()),
+            None => Live::Unknown,
         }
     }
 

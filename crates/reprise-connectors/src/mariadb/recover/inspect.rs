@@ -30,7 +30,7 @@ impl Recovery {
         let looked = async {
             let shard = self.shard(shard)?;
             let source = source(shard, target).await?;
-            zone::of_replay(&shard.id, shard.time_zone.as_deref(), &source)?;
+            zone::of_replay(shard, &source).await?;
             let needed = source.scratch_bytes()?;
             let room = room::check_space(&self.root(shard), needed);
             // Whether live is quiet is asked when the shard is recovered.

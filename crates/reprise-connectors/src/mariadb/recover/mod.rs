@@ -6,6 +6,7 @@
 //! transaction before T, the server is asked what it really reached, and only
 //! then the marker says *ready*.
 
+mod ask;
 mod attempt;
 mod backup;
 mod binlog;
@@ -84,10 +85,11 @@ impl Recovery {
         }
         *slot = None;
         let source = source(shard, target).await?;
-        let zone = zone::of_replay(&shard.id, shard.time_zone.as_deref(), &source)?;
+        let zone = zone::of_replay(shard, &source).await?;
         let folder = Arc::new(Folder::take(&self.folder(shard, target))?);
         let marker = folder.marker();
-        let ready = marker.and_then(|marker| reusable(&marker, &source, zone, target).cloned());
+        let ready =
+            marker.and_then(|marker| reusable(&marker, &source, &zone.name, target).cloned());
         let ours = Arc::clone(&folder);
         // A new build begins its log anew, a server that is started again goes on with it.
         let said_before = match &ready {
@@ -101,7 +103,7 @@ impl Recovery {
                     config: &self.config,
                     shard,
                     target,
-                    zone,
+                    zone: &zone,
                     folder,
                     context,
                 };
@@ -147,8 +149,8 @@ impl Recovery {
             return Ok(Probe::NotYet);
         }
         let source = source(shard, target).await?;
-        let zone = zone::of_replay(&shard.id, shard.time_zone.as_deref(), &source)?;
-        Ok(match reusable(&marker, &source, zone, target) {
+        let zone = zone::of_replay(shard, &source).await?;
+        Ok(match reusable(&marker, &source, &zone.name, target) {
             Some(ready) => Probe::AsItShouldBe(ready.outcome.clone()),
             None => Probe::NotYet,
         })

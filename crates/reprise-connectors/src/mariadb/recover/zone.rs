@@ -7,44 +7,80 @@ use std::path::Path;
 
 use reprise_model::{Fault, ShardId};
 
+use super::ask;
 use super::backup::Source;
+use crate::mariadb::MariadbShard;
 
 const ZONES: &str = "/usr/share/zoneinfo";
 pub const UTC: &str = "UTC";
 
-/// The zone that scratch has to run in for the replay to be right.
-pub fn of_replay<'z>(
-    shard: &ShardId,
-    stated: Option<&'z str>,
-    source: &Source,
-) -> Result<&'z str, Fault> {
-    let Some(zone) = stated else {
-        let dependent = source
-            .cut
-            .groups
-            .iter()
-            .filter(|group| group.in_system_zone);
-        return match dependent.count() {
-            0 => Ok(UTC),
-            count => Err(unstated(shard, count)),
-        };
-    };
-    match known(zone) {
-        true => Ok(zone),
-        false => Err(Fault::refused(format!(
-            "shard `{shard}`: `time_zone: {zone}` is not known on this machine"
-        ))
-        .hint(format!(
-            "a name such as Europe/Berlin or UTC, with a file of that name in {ZONES} (package tzdata)"
-        ))),
+/// What `SYSTEM` is to the log of a shard, and who says so.
+pub struct Zone {
+    pub name: String,
+    /// Nobody could be asked, and UTC was taken.
+    pub is_assumed: bool,
+}
+
+impl Zone {
+    fn told(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            is_assumed: false,
+        }
     }
 }
 
-fn unstated(shard: &ShardId, count: usize) -> Fault {
+/// The zone that scratch has to run in for the replay to be right: the one
+/// that is stated, else UTC, where nothing depends on it or live is in it. A
+/// drill, which has no way to live, assumes that.
+pub async fn of_replay(shard: &MariadbShard, source: &Source) -> Result<Zone, Fault> {
+    if let Some(zone) = &shard.time_zone {
+        return match known(zone) {
+            true => Ok(Zone::told(zone)),
+            false => Err(unknown(&shard.id, zone)),
+        };
+    }
+    let groups = source.cut.groups.iter();
+    let count = groups.filter(|group| group.in_system_zone).count();
+    if count == 0 {
+        return Ok(Zone::told(UTC));
+    }
+    let Some(live) = &shard.live else {
+        return Ok(Zone {
+            is_assumed: true,
+            ..Zone::told(UTC)
+        });
+    };
+    match ask::value(
+        live,
+        "asking for its time zone",
+        "select @@system_time_zone",
+    )
+    .await
+    {
+        Some(zone) if zone == UTC => Ok(Zone::told(UTC)),
+        other => Err(unstated(&shard.id, count, other.as_deref())),
+    }
+}
+
+fn unknown(shard: &ShardId, zone: &str) -> Fault {
     Fault::refused(format!(
-        "{count} transactions of shard `{shard}` up to the target time are logged as statements that read times in the server's own time zone, which is not known here"
+        "shard `{shard}`: `time_zone: {zone}` is not known on this machine"
     ))
-    .hint("write `time_zone: UTC`, or another name such as Europe/Berlin, beside `binlog` in the shard's backup: the zone of the machine that ran the server (`timedatectl`; `select @@system_time_zone` shows its short name)")
+    .hint(format!(
+        "a name such as Europe/Berlin or UTC, with a file of that name in {ZONES} (package tzdata)"
+    ))
+}
+
+fn unstated(shard: &ShardId, count: usize, live: Option<&str>) -> Fault {
+    let live = match live {
+        Some(zone) => format!("and live is in {zone}"),
+        None => "and live could not be asked".to_owned(),
+    };
+    Fault::refused(format!(
+        "{count} transactions of shard `{shard}` up to the target time are logged as statements that read times in the server's own time zone, which is not stated, {live}"
+    ))
+    .hint("write `time_zone: UTC`, or another name such as Europe/Berlin, beside `binlog` in the shard's backup: the zone of the machine that ran the server (`timedatectl`)")
 }
 
 /// A program that does not know its zone takes UTC without a word.

@@ -10,8 +10,12 @@ const TIMES: &str = "select concat(made, ' ', seen) as id from app.issues where 
 
 /// The log says `SYSTEM` of the zone, and the session `+00:00` for the rest.
 async fn in_auckland(states: Option<&str>) -> World {
+    in_zone(ZONE, states).await
+}
+
+async fn in_zone(zone: &str, states: Option<&str>) -> World {
     let settings = ["--binlog-format=MIXED", "--default-time-zone=SYSTEM"];
-    let mut server = Server::start_in(ZONE, &settings).await;
+    let mut server = Server::start_in(zone, &settings).await;
     server.time_zone = states.map(str::to_owned);
     let mut world = World::on(server).await;
     world
@@ -61,6 +65,7 @@ async fn where_no_zone_is_stated_what_depends_on_it_is_refused() {
         fault.message.starts_with("1 transactions of shard `s01`"),
         "{fault:?}"
     );
+    assert!(fault.message.contains("and live is in NZ"), "{fault:?}");
     assert!(fault.hint.unwrap().contains("`time_zone: UTC`"));
     let inspect = Inspect {
         shard: "s01".into(),
@@ -70,6 +75,38 @@ async fn where_no_zone_is_stated_what_depends_on_it_is_refused() {
     let findings = world.connector.inspect(&inspect).await.findings;
     assert_eq!(findings[0].level, Level::Error, "{findings:?}");
     assert_eq!(findings[0].message, fault.message);
+    world.connector.close().await;
+
+    // A drill has nobody to ask, and says so.
+    let scratch = super::world::open_folder();
+    let binlog = world.server.data();
+    let drill = world.server.drill_on(scratch.path(), &binlog, Some("app"));
+    let recover = call(Action::Recover, target, None);
+    let done = drill.perform(&recover, &world.recorder).await.unwrap();
+    let basis = done.recovery_point.unwrap().basis;
+    assert!(
+        basis.contains("were replayed in UTC, which nobody states"),
+        "{basis}"
+    );
+    drill.close().await;
+}
+
+#[tokio::test]
+async fn live_that_is_in_utc_says_what_nobody_states() {
+    let mut world = in_zone("UTC", None).await;
+    world
+        .commit_at(
+            30,
+            "set time_zone = 'SYSTEM'; insert into app.issues (id, project_id, made, seen)
+               values (901, 20, from_unixtime(unix_timestamp() - 20), '2026-07-01 12:00:00'); set time_zone = '+00:00'",
+        )
+        .await;
+    let live = text(&mut world.live, TIMES).await;
+    let target = world.at(15.0);
+    let done = world.perform(Action::Recover, target, None).await.unwrap();
+    assert_eq!(world.in_scratch(target, TIMES).await, [live]);
+    let basis = done.recovery_point.unwrap().basis;
+    assert!(!basis.contains("nobody states"), "{basis}");
     world.connector.close().await;
 }
 
