@@ -12,8 +12,8 @@ pub struct Events {
     pub first: i64,
     /// Longest time without an event that is expected of a stream.
     pub max_silence: Option<Elapsed>,
-    /// What every site has events of. Absent where that is not known: then of
-    /// each site at least one event is expected; empty: not even that.
+    /// What every site has events of. Absent where that is not known: then one
+    /// event is expected of the sites of a batch; empty: not even that.
     #[serde(default)]
     pub streams: Option<Vec<String>>,
     /// Absent where nothing but completeness is looked at.

@@ -64,7 +64,10 @@ impl Outcome {
             Some(Verdict::Fail) => "did not pass",
         };
         let name = not_passed.map_or("", |check| check.name.as_str());
-        let mut fault = Fault::new(FaultKind::Validation, format!("check `{name}` {what}"));
+        let why = not_passed.and_then(|check| check.evidence.get("why")?.as_str());
+        let why = why.map_or(String::new(), |why| format!(": {why}"));
+        let message = format!("check `{name}` {what}{why}");
+        let mut fault = Fault::new(FaultKind::Validation, message);
         fault.checks = self.checks;
         Err(fault)
     }

@@ -38,7 +38,13 @@ fn known(kind: StoreKind) -> &'static [Known] {
             ("markers", ANY),
             ("part_size", ANY),
         ],
-        StoreKind::Folder => &[ON_CONFLICT, CREATED_AFTER, CONCURRENT, EMPTY],
+        StoreKind::Folder => &[
+            ON_CONFLICT,
+            CREATED_AFTER,
+            CONCURRENT,
+            EMPTY,
+            ("owners", ANY),
+        ],
         StoreKind::Git => &[ON_CONFLICT, CREATED_AFTER, TIES],
         StoreKind::Events => &[
             ("on_conflict", &["refuse", "replace"]),

@@ -5,6 +5,7 @@ mod build;
 mod references;
 mod rules;
 mod shape;
+mod slices;
 
 use std::path::Path;
 

@@ -99,6 +99,36 @@ pub(super) fn site(index: &Index, manifest: &Manifest, id: &SiteId) -> Result<Si
     Ok(judge(index, manifest, id, streams))
 }
 
+/// The same, of a site of a batch. Where the record has events of another one,
+/// ids are what it has them by: then one without any just had none.
+pub(super) fn site_of(
+    index: &Index,
+    manifest: &Manifest,
+    id: &SiteId,
+    batch: &[SiteId],
+) -> Result<SiteState, Fault> {
+    let mut state = site(index, manifest, id)?;
+    for window in &mut state.windows {
+        let is_of_site = window.kind == WindowKind::Absent && window.stream.is_none();
+        if is_of_site && any_recorded(index, batch)? {
+            window.healed = true;
+            window.note = Some("of other sites of the batch the record has events".to_owned());
+        }
+    }
+    Ok(state)
+}
+
+fn any_recorded(index: &Index, batch: &[SiteId]) -> Result<bool, Fault> {
+    for id in batch {
+        let mut found = false;
+        index.of_site(id, |_| found = true)?;
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Looks at every site that the archive knows, and hands them over one by one.
 pub(super) fn all(
     index: &Index,

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use reprise_model::{Action, Fault, FaultKind, Outcome, SiteId, Timestamp, Volume};
+use reprise_model::{Action, Fault, FaultKind, Outcome, Timestamp, Volume};
 use reprise_ports::{Call, CallSite, Connector, Context, Inspect, Inspection, Probe};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
@@ -24,7 +24,7 @@ pub struct EventsConnector {
     config: EventsConfig,
     /// One index is built at a time. It says when each was last made anew for a
     /// site's sake.
-    building: Arc<Mutex<BTreeMap<PathBuf, Instant>>>,
+    building: Arc<Mutex<BTreeMap<PathBuf, Built>>>,
     /// Held to put an index into its place, or to open a file of one.
     swap: Arc<RwLock<()>>,
     /// Connections to the live ends.
@@ -70,7 +70,7 @@ impl EventsConnector {
     }
 
     /// Held by the work itself, which goes on when nobody waits for it any longer.
-    async fn alone(&self) -> OwnedMutexGuard<BTreeMap<PathBuf, Instant>> {
+    async fn alone(&self) -> OwnedMutexGuard<BTreeMap<PathBuf, Built>> {
         Arc::clone(&self.building).lock_owned().await
     }
 
@@ -90,17 +90,18 @@ impl EventsConnector {
     }
 
     /// What the index of T says of a site. It is made again where somebody
-    /// swept it away, or where something is missing and the archive is not what
-    /// it was: the operator may have filled the gap. An archive in use is never
-    /// what it was, so that is done once a minute at most.
-    async fn state(&self, index: &Index, site: &SiteId) -> Result<(Manifest, SiteState), Fault> {
-        let (own, id) = (index.clone(), site.clone());
+    /// swept it away, or where something is missing, somebody retries, and the
+    /// archive is not what it was: the gap may have been filled. An archive in
+    /// use is never what it was, so that is not done each time.
+    async fn state(&self, index: &Index, call: &Call) -> Result<(Manifest, SiteState), Fault> {
+        let (site, is_retry) = (&call.site()?.id, call.attempt.number > 1);
+        let (own, id, batch) = (index.clone(), site.clone(), call.companions.clone());
         let found = blocking(move || {
             let Some(manifest) = own.manifest() else {
                 return Ok(None);
             };
-            let state = audit::site(&own, &manifest, &id)?;
-            let is_known = state.open().next().is_none() || own.is_current(&manifest);
+            let state = audit::site_of(&own, &manifest, &id, &batch)?;
+            let is_known = !is_retry || state.open().next().is_none() || own.is_current(&manifest);
             Ok(Some((manifest, state, is_known)))
         })
         .await?;
@@ -108,20 +109,25 @@ impl EventsConnector {
             return Ok((manifest, state));
         }
         let mut alone = self.alone().await;
-        let (own, id) = (index.clone(), site.clone());
+        let (own, id, batch) = (index.clone(), site.clone(), call.companions.clone());
         blocking(move || {
             let manifest = match own.manifest() {
                 Some(manifest) if own.is_current(&manifest) => manifest,
-                Some(manifest) if alone.get(&own.folder).is_some_and(is_recent) => manifest,
+                Some(manifest) if alone.get(&own.folder).is_some_and(Built::is_recent) => manifest,
                 found => {
-                    let built = own.build(true)?;
+                    let begun = Instant::now();
+                    let manifest = own.build(true)?;
                     if found.is_some() {
-                        alone.insert(own.folder.clone(), Instant::now());
+                        let built = Built {
+                            at: Instant::now(),
+                            took: begun.elapsed(),
+                        };
+                        alone.insert(own.folder.clone(), built);
                     }
-                    built
+                    manifest
                 }
             };
-            let state = audit::site(&own, &manifest, &id)?;
+            let state = audit::site_of(&own, &manifest, &id, &batch)?;
             Ok((manifest, state))
         })
         .await
@@ -131,7 +137,7 @@ impl EventsConnector {
         let shard = self.shard(call)?;
         let site = call.site()?;
         let index = self.index(shard, call.target_time);
-        let (manifest, state) = self.state(&index, &site.id).await?;
+        let (manifest, state) = self.state(&index, call).await?;
         Ok(Ends {
             shard,
             site,
@@ -148,7 +154,7 @@ impl EventsConnector {
             let words = ends.state.words();
             return Err(Fault::refused(format!("the events are not complete: {words}")).hint(
                 "put what is missing into the archive or its second copy, and `reprise retry` the task; \
-                 where sites may have no events, `streams` of the store's tenant says so",
+                 where the site may have no events, `streams: []` in the store's tenant says so",
             ));
         }
         let _slot = self.slot().await?;
@@ -250,11 +256,18 @@ impl EventsConnector {
     }
 }
 
-/// Between two times that an index is made anew for a site's sake.
-const PAUSE: Duration = Duration::from_secs(60);
+/// When an index was last made anew for a site's sake.
+#[derive(Clone, Copy)]
+struct Built {
+    at: Instant,
+    took: Duration,
+}
 
-fn is_recent(built: &Instant) -> bool {
-    built.elapsed() < PAUSE
+impl Built {
+    /// An archive that takes long to read is read for the sites' sake more seldom.
+    fn is_recent(&self) -> bool {
+        self.at.elapsed() < Duration::from_secs(60).max(10 * self.took)
+    }
 }
 
 /// What is said of the whole shard. Sites with gaps are told, and fail by

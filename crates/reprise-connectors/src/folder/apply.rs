@@ -18,7 +18,7 @@ use super::options::Options;
 use super::past::Above;
 use super::tree::{Node, What, cannot, durable};
 use super::watch::{Watch, each};
-use super::work::{Differences, blocked, sample};
+use super::work::{Differences, OWNER, blocked, sample};
 use crate::shared::found::Found;
 use crate::shared::policy::{CreatedAfter, OnConflict};
 
@@ -176,5 +176,8 @@ pub fn refuse(found: &Differences<'_>, options: &Options, end: &str) -> Result<(
         samples.count,
         samples.samples.join(", ")
     ))
-    .hint("`with: { on_conflict: replace }` brings those of T back, `keep` leaves them"))
+    .hint(match found.other.iter().all(|(_, _, what)| *what == OWNER) {
+        true => "`with: { owners: leave }` is for copies that were made without owners; `on_conflict: replace` gives the files to whom the copy says",
+        false => "`with: { on_conflict: replace }` brings those of T back, `keep` leaves them",
+    }))
 }

@@ -20,6 +20,7 @@ use super::past::Chosen;
 use super::recover::by_id;
 use super::slice::Slice;
 use super::tree::cannot;
+use crate::shared::policy::Anybody;
 
 /// One store of kind `folder`.
 pub struct FolderConnector {
@@ -28,6 +29,7 @@ pub struct FolderConnector {
     chosen: Mutex<BTreeMap<(ShardId, Timestamp), Chosen>>,
     /// By live folder.
     alone: Mutex<BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
+    anybody: Anybody,
 }
 
 impl FolderConnector {
@@ -36,6 +38,7 @@ impl FolderConnector {
             config,
             chosen: Mutex::default(),
             alone: Mutex::default(),
+            anybody: Anybody::default(),
         }
     }
 
@@ -137,7 +140,7 @@ impl FolderConnector {
         let site = call.site()?;
         let (folder, options) = (self.folder(site)?, Options::read(&call.with)?);
         let tree = self.tree(shard)?;
-        let others = call.companions.iter().filter(|id| **id != site.id);
+        let others = call.companions.iter();
         let others = others.filter_map(|id| self.folder(&by_id(id)).ok());
         let end = format!("{}/{shard} live ({})", self.config.store, tree.display());
         Ok(Slice {
@@ -146,6 +149,7 @@ impl FolderConnector {
             site: &site.id,
             folder,
             others: others.collect(),
+            anybody: self.anybody.at(shard, call.target_time),
             tree,
             past: &self.shard(shard)?.past,
             chosen: self

@@ -1,24 +1,29 @@
 //! A site's slice of a tree: its manifest of T, and its files as they are now.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reprise_model::{Fault, Outcome, RecoveryPoint, SiteId, Timestamp, Verdict};
 use reprise_ports::{Context, Probe};
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use super::apply;
 use super::config::Past;
 use super::manifest::{self, Entry, Of};
 use super::names::{self, at};
-use super::options::Options;
+use super::options::{Options, Owners};
 use super::past::{Above, Chosen};
 use super::tree::{self, Tree, cannot};
 use super::verify;
 use super::watch::{Watch, blocking};
 use super::work::Differences;
-use crate::shared::policy::{OTHERS, OnConflict};
+use crate::shared::policy::OnConflict;
+
+/// A repository is asked for so many sites' folders: each costs a process.
+const ASKED: usize = 20;
 
 pub struct Slice<'a> {
     /// Such as `files/s01 live (/srv/files)`.
@@ -28,6 +33,7 @@ pub struct Slice<'a> {
     pub folder: PathBuf,
     /// Of other sites of the batch, as far as ids alone tell them.
     pub others: Vec<PathBuf>,
+    pub anybody: Arc<OnceCell<bool>>,
     /// The live tree.
     pub tree: &'a Path,
     pub past: &'a Past,
@@ -46,6 +52,25 @@ pub struct Slice<'a> {
 struct Then {
     entries: Arc<Vec<Entry>>,
     copy: PathBuf,
+}
+
+impl Then {
+    /// With the owners that things are to have.
+    fn owned(self, owners: Owners, now: &Tree, tree: &Path) -> Result<Self, Fault> {
+        if owners == Owners::Compare {
+            return Ok(self);
+        }
+        let told = fs::metadata(tree).map_err(|error| cannot("read", tree, &error))?;
+        let mut entries = self.entries.to_vec();
+        for entry in &mut entries {
+            let live = now.get(&entry.path).map(|node| node.owner);
+            entry.node.owner = live.unwrap_or((told.uid(), told.gid()));
+        }
+        Ok(Self {
+            entries: Arc::new(entries),
+            ..self
+        })
+    }
 }
 
 impl Slice<'_> {
@@ -95,10 +120,12 @@ impl Slice<'_> {
 
     pub async fn restore(&self) -> Result<Outcome, Fault> {
         let (then, above) = (self.then().await?, self.above().await?);
-        let (root, end, options) = (self.root(), self.of_site(), self.options);
+        let (root, tree) = (self.root(), self.tree.to_owned());
+        let (end, options) = (self.of_site(), self.options);
         let (phase, point) = ("bringing files back", self.point());
         blocking(self.context, phase, &self.alone, move |watch| {
             let now = cleared(&root, watch)?;
+            let then = then.owned(options.owners, &now, &tree)?;
             let found = differences(&then, &now, &root, &options, watch)?;
             apply::refuse(&found, &options, &end)?;
             let changed = apply::apply(&found, &then.copy, &root, &above, &options, watch)?;
@@ -131,9 +158,11 @@ impl Slice<'_> {
     /// Whether all files are as the manifest has them, without changing any.
     pub async fn probe_restore(&self) -> Result<Probe, Fault> {
         let then = self.then().await?;
-        let (root, options, point) = (self.root(), self.options, self.point());
+        let (root, tree) = (self.root(), self.tree.to_owned());
+        let (options, point) = (self.options, self.point());
         let outcome = blocking(self.context, "comparing files", &self.alone, move |watch| {
             let now = tree::read(&root, watch, &mut Vec::new())?;
+            let then = then.owned(options.owners, &now, &tree)?;
             let found = differences(&then, &now, &root, &options, watch)?;
             let left = apply::left(&found, &options);
             Ok((!left).then(|| told(&found, &options, 0, point)))
@@ -147,10 +176,12 @@ impl Slice<'_> {
 
     pub async fn verify(&self) -> Result<Outcome, Fault> {
         let then = self.then().await?;
-        let (root, end, options) = (self.root(), self.of_site(), self.options);
+        let (root, tree) = (self.root(), self.tree.to_owned());
+        let (end, options) = (self.of_site(), self.options);
         let (folder, point) = (names::text(&root), self.point());
         let verified = blocking(self.context, "comparing files", &self.alone, move |watch| {
             let now = tree::read(&root, watch, &mut Vec::new())?;
+            let then = then.owned(options.owners, &now, &tree)?;
             let found = differences(&then, &now, &root, &options, watch)?;
             let check = verify::judge(&found, &options, &end, &folder)?;
             Ok(Outcome {
@@ -169,21 +200,24 @@ impl Slice<'_> {
         Ok(outcome)
     }
 
-    /// Whether any of some other sites has a folder, in the copy or in live.
+    /// Whether any site of the batch has a folder, in live or in the copy.
     async fn others_have(&self) -> Result<bool, Fault> {
-        let cancelled = self.context.cancelled();
-        for folder in self.others.iter().take(OTHERS) {
-            if tree::look(&at(self.tree, folder))?.is_some() {
-                return Ok(true);
+        let look = || async {
+            for folder in &self.others {
+                if tree::look(&at(self.tree, folder))?.is_some() {
+                    return Ok(true);
+                }
             }
-            let then = self
-                .past
-                .above(Some(self.tree), &self.chosen, folder, cancelled);
-            if then.await?.is_some() {
-                return Ok(true);
+            let (tree, cancelled) = (Some(self.tree), self.context.cancelled());
+            for folder in self.others.iter().take(ASKED) {
+                let then = self.past.above(tree, &self.chosen, folder, cancelled);
+                if then.await?.is_some() {
+                    return Ok(true);
+                }
             }
-        }
-        Ok(false)
+            Ok(false)
+        };
+        self.anybody.get_or_try_init(look).await.copied()
     }
 }
 

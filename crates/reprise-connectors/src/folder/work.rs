@@ -123,6 +123,8 @@ enum Told {
     Other(&'static str),
 }
 
+pub const OWNER: &str = "owner";
+
 fn difference(entry: &Entry, now: &Node, place: &Path, watch: &Watch) -> Result<Told, Fault> {
     let then = &entry.node;
     let found = match (&then.what, &now.what) {
@@ -145,7 +147,7 @@ fn difference(entry: &Entry, now: &Node, place: &Path, watch: &Watch) -> Result<
         (What::Folder | What::File { .. } | What::Link { .. }, _) => Some("type"),
     };
     // Who cannot give things away does not ask whose they are.
-    let owner = || (may_give() && then.owner != now.owner).then_some("owner");
+    let owner = || (may_give() && then.owner != now.owner).then_some(OWNER);
     Ok(match found.or_else(owner) {
         None => Told::Same,
         Some(what) => Told::Other(what),

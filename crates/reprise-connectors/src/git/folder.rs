@@ -115,8 +115,8 @@ impl Folder {
     }
 
     /// Written beside its place, durable, and renamed into it. Whose file it
-    /// was, and who may read it, stays so: git knows only whether it is
-    /// executable.
+    /// was, as far as this account may say so, and who may read it stays: git
+    /// knows only whether it is executable.
     pub fn write(&self, path: &str, content: &[u8], executable: bool) -> Result<(), Fault> {
         let folder = self.parent(path, true)?;
         let folder = folder.ok_or_else(|| self.fault("write", path, &"its folder went away"))?;
@@ -129,12 +129,11 @@ impl Folder {
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let mut file = File::from(rustix::fs::openat(&folder, &draft, flags, mode)?);
             file.write_all(content)?;
-            if let Some(before) = &before
-                && let (uid, gid) = (before.st_uid, before.st_gid)
-                && (uid, gid) != owner_of(&file)?
-            {
-                let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-                rustix::fs::fchown(&file, Some(uid), Some(gid)).map_err(not_given_back)?;
+            if let Some(before) = &before {
+                let (uid, gid) = (Uid::from_raw(before.st_uid), Gid::from_raw(before.st_gid));
+                // Only root may give the whole of it back; others what they may.
+                let _ = rustix::fs::fchown(&file, Some(uid), Some(gid))
+                    .or_else(|_| rustix::fs::fchown(&file, None, Some(gid)));
             }
             // The account's umask is not the service's.
             rustix::fs::fchmod(&file, mode)?;
@@ -229,16 +228,6 @@ fn mode_of(before: u32, executable: bool) -> u32 {
         true => plain | (plain & 0o444) >> 2,
         false => plain,
     }
-}
-
-fn not_given_back(error: Errno) -> io::Error {
-    let what = "it is another account's, and cannot be given back to it";
-    io::Error::other(format!("{what}: {error}"))
-}
-
-fn owner_of(file: &File) -> io::Result<(u32, u32)> {
-    let about = rustix::fs::fstat(file)?;
-    Ok((about.st_uid, about.st_gid))
 }
 
 /// Of one writer alone: another that was cut off may still be at work.

@@ -6,7 +6,7 @@ use reprise_model::{Fault, Listed, Side};
 use reprise_ports::Item;
 
 use super::entry::Entry;
-use super::names::equality;
+use super::names::{MEMBER_UID, equality};
 use super::slice::{Membership, Slice};
 
 /// A value, as text, of something that a listing names.
@@ -29,7 +29,8 @@ pub fn items(slice: &Slice, side: &Side) -> Result<Vec<Item>, Fault> {
             fitting.flat_map(|entry| entries(entry, side)).collect()
         }
         Listed::Members => {
-            let all = slice.memberships.iter();
+            // Who is in a group, whoever may bring it back.
+            let all = slice.memberships.iter().chain(&slice.undecided);
             let fitting = all.filter(|membership| fits(&membership.group));
             fitting.flat_map(|one| members(one, side)).collect()
         }
@@ -109,9 +110,9 @@ fn members(membership: &Membership, side: &Side) -> Vec<Item> {
 /// What a group says of a member, by the attribute that a listing wants.
 fn member(attribute: &str, value: &str, wanted: &str) -> Option<String> {
     if wanted.eq_ignore_ascii_case("dn") {
-        return (attribute != "memberuid").then(|| value.to_owned());
+        return (attribute != MEMBER_UID).then(|| value.to_owned());
     }
-    if attribute == "memberuid" {
+    if attribute == MEMBER_UID {
         return wanted.eq_ignore_ascii_case("uid").then(|| value.to_owned());
     }
     let parts = rdn_parts(&first_rdn(value));

@@ -14,9 +14,11 @@ pub struct Slice {
     pub memberships: Vec<Membership>,
     pub shared: Vec<Entry>,
     /// Memberships of shared entries that other sites, which go on living,
-    /// have too: whether a site or an accident ended them is not known. And
-    /// those by a name that an entry had before.
+    /// have too: whether a site or an accident ended them is not known.
     pub undecided: Vec<Membership>,
+    /// Memberships by a name that an entry had before: whether the group
+    /// followed is not known either.
+    pub renamed: Vec<Membership>,
 }
 
 /// What a group outside of the subtree holds of the site.
@@ -67,8 +69,8 @@ impl Slice {
                 undecided.extend(membership(group, &others, names));
             }
         }
-        undecided.extend(by_former_names(&all, &groups, &ours, names));
         Self {
+            renamed: by_former_names(&all, &groups, &ours, names),
             memberships,
             undecided,
             entries,
@@ -76,10 +78,14 @@ impl Slice {
         }
     }
 
-    /// What somebody has decided to bring back.
-    pub fn take_undecided(&mut self) {
+    /// What somebody has decided to bring back. The site's own groups are as
+    /// they were, entry by entry.
+    pub fn take_undecided(&mut self, names: &Names) {
+        let is_own = |one: &mut Membership| one.group.key().is_in(&names.base_key);
+        let renamed = self.renamed.extract_if(.., |one| !is_own(one));
+        let undecided = self.undecided.drain(..).chain(renamed);
         let mut by_group: BTreeMap<DnKey, Membership> = BTreeMap::new();
-        for one in self.memberships.drain(..).chain(self.undecided.drain(..)) {
+        for one in self.memberships.drain(..).chain(undecided) {
             let key = one.group.key();
             let Some(known) = by_group.get_mut(&key) else {
                 by_group.insert(key, one);
@@ -95,6 +101,7 @@ impl Slice {
     /// All groups of its memberships, each once.
     pub fn groups(&self) -> Vec<&Entry> {
         let all = self.memberships.iter().chain(&self.undecided);
+        let all = all.chain(&self.renamed);
         let all: BTreeMap<DnKey, &Entry> = all.map(|one| (one.group.key(), &one.group)).collect();
         all.into_values().collect()
     }
@@ -181,6 +188,10 @@ fn by_former_names(
     let mut found = Vec::new();
     for group in groups.iter().chain(own) {
         let mut members = BTreeMap::new();
+        let mut alone = (*group).clone();
+        alone
+            .attributes
+            .retain(|name, _| !names.member.contains(name));
         for attribute in names.member.iter().filter(|name| *name != MEMBER_UID) {
             let values = group.values(attribute);
             let values: Values = values
@@ -192,7 +203,7 @@ fn by_former_names(
             }
         }
         if !members.is_empty() {
-            let group = (*group).clone();
+            let group = alone;
             found.push(Membership { group, members });
         }
     }

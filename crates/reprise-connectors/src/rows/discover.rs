@@ -362,6 +362,11 @@ fn cut(claims: Vec<Claim>) -> Vec<Claim> {
     claims.into_iter().take(keep).collect()
 }
 
+/// To a root whose own collation does not, `acme` and `ACME` are one site.
+fn tells_case_apart(collation: &str) -> bool {
+    ["_bin", "_cs"].iter().any(|end| collation.ends_with(end)) || collation == "binary"
+}
+
 fn key_claim(catalog: &Catalog, rules: &Rules, table: &TableName, column: &str) -> Option<Claim> {
     let column = catalog.table(table)?.column(column)?;
     let root = catalog.table(&rules.root)?.column(&rules.key)?;
@@ -369,6 +374,8 @@ fn key_claim(catalog: &Catalog, rules: &Rules, table: &TableName, column: &str) 
         column: column.name.clone(),
         base: column.kind.base.clone(),
         nullable: !column.not_null,
-        exact: column.collation.is_some() && column.collation != root.collation,
+        exact: column.collation != root.collation
+            && column.collation.is_some()
+            && root.collation.as_deref().is_some_and(tells_case_apart),
     })
 }

@@ -6,7 +6,7 @@ use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Answer, Bucket, Request};
-use super::history::{Object, Version, is_archive};
+use super::history::{Object, Version};
 
 /// What an object carries besides its bytes, and `x-amz-meta-*`.
 const TOLD: [&str; 6] = [
@@ -27,6 +27,15 @@ const KEPT: [&str; 4] = [
     "x-amz-server-side-encryption-bucket-key-enabled",
 ];
 const CLASS: &str = "x-amz-storage-class";
+/// Classes that may be asked for. Some servers tell a tier of their own by this
+/// header, and refuse to be given it.
+const CLASSES: [&str; 5] = [
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+];
 
 /// Whether only their bytes tell if they are the same.
 pub fn must_read(now: &Version, then: &Version) -> bool {
@@ -121,10 +130,11 @@ pub fn told(answer: &Answer) -> Vec<(String, String)> {
 }
 
 /// How an object is kept. Out of an archive it comes into the standard class,
-/// or nobody could read the copy.
+/// or nobody could read the copy; so it does out of a class that nobody can ask
+/// for.
 pub fn kept(answer: &Answer) -> Vec<(String, String)> {
     let mut kept = headers(answer, |name| KEPT.contains(&name));
-    kept.retain(|(name, class)| name != CLASS || !is_archive(class));
+    kept.retain(|(name, class)| name != CLASS || CLASSES.contains(&class.as_str()));
     kept
 }
 

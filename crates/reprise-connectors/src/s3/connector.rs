@@ -19,11 +19,13 @@ use super::lifecycle::Below;
 use super::listing::versions;
 use super::options::Options;
 use super::slice::Slice;
+use crate::shared::policy::Anybody;
 
 /// One store of kind `s3`.
 pub struct S3Connector {
     pub(super) config: S3Config,
     buckets: Mutex<BTreeMap<ShardId, Arc<Bucket>>>,
+    anybody: Anybody,
 }
 
 impl S3Connector {
@@ -31,6 +33,7 @@ impl S3Connector {
         Self {
             config,
             buckets: Mutex::default(),
+            anybody: Anybody::default(),
         }
     }
 
@@ -105,14 +108,10 @@ impl S3Connector {
 
     /// The prefixes of sites, where their ids tell them all.
     pub(super) fn prefixes(&self, sites: &[SiteId]) -> Option<Vec<String>> {
-        let prefix = |id: &SiteId| {
-            let site = CallSite {
-                id: id.clone(),
-                attributes: BTreeMap::new(),
-            };
-            self.prefix(&site).ok()
-        };
-        sites.iter().map(prefix).collect()
+        sites
+            .iter()
+            .map(|id| self.prefix(&by_id(id)).ok())
+            .collect()
     }
 
     fn slice<'a>(
@@ -122,13 +121,14 @@ impl S3Connector {
         context: &'a dyn Context,
     ) -> Result<Slice<'a>, Fault> {
         let site = call.site()?;
-        let others = call.companions.iter().filter(|id| **id != site.id);
-        let others: Vec<SiteId> = others.cloned().collect();
+        let others = call.companions.iter();
+        let others = others.filter_map(|id| self.prefix(&by_id(id)).ok());
         Ok(Slice {
             bucket,
             site: &site.id,
             prefix: self.prefix(site)?,
-            others: self.prefixes(&others).unwrap_or_default(),
+            others: others.collect(),
+            anybody: self.anybody.at(call.shard()?, call.target_time),
             target: call.target_time,
             folder: self.folder(call.shard()?, call.target_time),
             options: Options::read(&call.with)?,
@@ -255,6 +255,13 @@ impl Connector for S3Connector {
             })
         });
         found.collect()
+    }
+}
+
+fn by_id(id: &SiteId) -> CallSite {
+    CallSite {
+        id: id.clone(),
+        attributes: BTreeMap::new(),
     }
 }
 

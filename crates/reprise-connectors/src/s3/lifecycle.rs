@@ -41,6 +41,8 @@ struct Rule {
     prefix: String,
     /// Nothing is dropped earlier after it stopped being current.
     days: u64,
+    /// It drops whatever is that old, not only what its tags or sizes say.
+    is_sure: bool,
 }
 
 impl Rule {
@@ -104,7 +106,18 @@ fn judge(rules: &[Rule], target: Timestamp, clock: Timestamp, below: Below<'_>) 
             words: reaches,
         };
     }
-    let (level, whose) = concerned(&late, below);
+    let sure: Vec<&Rule> = late.iter().filter(|rule| rule.is_sure).copied().collect();
+    if sure.is_empty() {
+        let words = format!(
+            "rule `{}` may have dropped versions of {target} below `{}`: whether it did depends on tags, sizes or the age of objects that may be gone",
+            late[0].id, late[0].prefix
+        );
+        return Kept {
+            level: Level::Warning,
+            words,
+        };
+    }
+    let (level, whose) = concerned(&sure, below);
     Kept {
         level,
         words: format!("{reaches}, and not to {target}{whose}"),
@@ -165,7 +178,21 @@ fn rule(element: &Element) -> Option<Rule> {
         id: element.text_of("ID").unwrap_or("without a name").to_owned(),
         prefix: prefix.unwrap_or_default().to_owned(),
         days: days(element)?,
+        is_sure: !narrow.is_some_and(is_narrowed) && drops_by_age_alone(element),
     })
+}
+
+/// To some of the objects below its prefix.
+fn is_narrowed(filter: &Element) -> bool {
+    filter.children.iter().any(|one| one.name != "Prefix")
+}
+
+/// `ExpiredObjectAllVersions` counts from when the object was made.
+fn drops_by_age_alone(rule: &Element) -> bool {
+    let noncurrent = rule.child("NoncurrentVersionExpiration");
+    noncurrent
+        .or_else(|| rule.child("DelMarkerExpiration"))
+        .is_some()
 }
 
 /// A number that is missing may be any.
@@ -237,11 +264,12 @@ mod tests {
                 Level::Warning,
                 Level::Warning,
             ),
+            // Whose objects had the tag, nobody knows: it is told.
             (
                 "<Filter><Tag><Key>Prefix</Key><Value>v</Value></Tag></Filter>",
-                Level::Error,
-                Level::Error,
-                Level::Error,
+                Level::Warning,
+                Level::Warning,
+                Level::Warning,
             ),
         ] {
             let text = format!("{filter}{drops}");
@@ -276,7 +304,7 @@ mod tests {
             ),
             (
                 "<Expiration><Days>90</Days><ExpiredObjectAllVersions>true</ExpiredObjectAllVersions></Expiration>",
-                Level::Error,
+                Level::Warning,
             ),
         ] {
             assert_eq!(kept(rule, 8, Below::Sites(&site)), expect, "{rule}");

@@ -191,7 +191,7 @@ fn doubted(doubts: &[(&str, Doubt)], of: &Of, end: &str) -> Fault {
         of.prefix,
         samples.join(", ")
     ));
-    let leave = "`with: { doubts: leave }` in restore and verify leaves these keys as they are and brings the others back; verify names them and is unknown";
+    let leave = "`with: { doubts: leave }` in restore and verify leaves these keys as they are and brings the others back; verify names them";
     match doubts.iter().all(|(_, doubt)| *doubt == Doubt::SameSecond) {
         true => fault.hint(format!(
             "times of S3 are whole seconds: take a T of another second, or say `with: {{ ties: include }}` or `exclude` in restore and verify; or {leave}"

@@ -1,9 +1,11 @@
 //! A site's slice of a bucket: its manifest of T, and its keys as they are now.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use reprise_model::{Fault, Outcome, SiteId, Timestamp};
 use reprise_ports::Context;
+use tokio::sync::OnceCell;
 
 use super::client::Bucket;
 use super::history::History;
@@ -12,7 +14,6 @@ use super::listing;
 use super::manifest::{Manifest, Of};
 use super::options::Options;
 use super::recover;
-use crate::shared::policy::OTHERS;
 
 pub struct Slice<'a> {
     pub bucket: &'a Bucket,
@@ -20,6 +21,7 @@ pub struct Slice<'a> {
     pub prefix: String,
     /// Of other sites of the batch, as far as ids alone tell them.
     pub others: Vec<String>,
+    pub anybody: Arc<OnceCell<bool>>,
     pub target: Timestamp,
     /// Scratch of the shard at T.
     pub folder: PathBuf,
@@ -53,17 +55,18 @@ impl Slice<'_> {
         manifest.write(&path)?;
         Ok((manifest, now))
     }
-}
 
-impl Slice<'_> {
-    /// Whether any of some other sites ever had anything.
+    /// Whether any site of the batch ever had anything.
     pub async fn others_have(&self) -> Result<bool, Fault> {
-        for prefix in self.others.iter().take(OTHERS) {
-            if listing::any(self.bucket, prefix, self.context.cancelled()).await? {
-                return Ok(true);
+        let look = || async {
+            for prefix in &self.others {
+                if listing::any(self.bucket, prefix, self.context.cancelled()).await? {
+                    return Ok(true);
+                }
             }
-        }
-        Ok(false)
+            Ok(false)
+        };
+        self.anybody.get_or_try_init(look).await.copied()
     }
 }
 

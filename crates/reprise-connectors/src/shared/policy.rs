@@ -1,7 +1,12 @@
 //! What a step says about things that are live and were not so at T, and about
 //! sites of which there is nothing.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reprise_model::{ShardId, Timestamp};
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 /// A thing whose live state is another one than at T.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -25,10 +30,20 @@ pub enum CreatedAfter {
     Remove,
 }
 
-/// So many other sites of the batch are asked whether they have anything. One
-/// that has shows that the template leads to where sites have their things:
-/// then a site that has nothing just has nothing.
-pub const OTHERS: usize = 20;
+/// Whether any site of a batch has anything, by shard and T. One that has shows
+/// that the template leads to where sites have their things: then a site that
+/// has nothing just has nothing. Asked once, by the first that has nothing.
+#[derive(Debug, Default)]
+pub struct Anybody(Mutex<BTreeMap<(ShardId, Timestamp), Answer>>);
+
+type Answer = Arc<OnceCell<bool>>;
+
+impl Anybody {
+    pub fn at(&self, shard: &ShardId, target: Timestamp) -> Answer {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry((shard.clone(), target)).or_default())
+    }
+}
 
 /// A site of which nothing was there at T, is there now, or ever was, and none
 /// of the others that were asked either.

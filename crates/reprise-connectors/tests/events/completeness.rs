@@ -6,7 +6,9 @@ use std::time::Duration;
 use reprise_connectors::events::{Audited, Range, WindowKind, audit};
 use reprise_model::{Action, Elapsed};
 
-use super::world::{Recorded, T, at, line, lines, missing, perform};
+use reprise_ports::Connector;
+
+use super::world::{Recorded, T, Watcher, at, call, line, lines, missing, perform};
 
 fn audited(recorded: &Recorded, range: &Range) -> Audited {
     audit(
@@ -130,7 +132,9 @@ async fn a_gap_that_was_filled_since_is_seen_by_the_next_attempt() {
     let connector = recorded.reader();
     assert!(missing(&connector, "s1").await.contains("gap of 3 events"));
     recorded.put("b.jsonl", &lines("s1", "clicks", 41..=43));
-    assert_eq!(missing(&connector, "s1").await, "");
+    let mut call = call(Action::Verify, "s1", r#"{"only":"completeness"}"#);
+    call.attempt.number = 2;
+    connector.perform(&call, &Watcher::default()).await.unwrap();
 }
 
 #[tokio::test]
@@ -139,6 +143,14 @@ async fn what_has_no_event_at_all_is_missing_where_it_is_expected() {
     recorded.put("a.jsonl", &lines("s1", "clicks", 1..=120));
     let expect = "site s9: store activity: absent (the record has no event of this site)";
     assert_eq!(missing(&recorded.reader(), "s9").await, expect);
+    // Beside one that has some, it just had none.
+    let mut beside = call(Action::Verify, "s9", r#"{"only":"completeness"}"#);
+    beside.companions = ["s9".into(), "s1".into()].into();
+    let verified = recorded
+        .reader()
+        .perform(&beside, &Watcher::default())
+        .await;
+    assert_eq!(verified.unwrap().checks[0].evidence["healed"], 1);
     let named = Range {
         sites: Some(vec!["s1".into(), "s9".into()]),
         ..Range::default()

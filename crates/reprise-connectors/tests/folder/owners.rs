@@ -95,6 +95,37 @@ async fn folders_above_a_site_come_back_as_a_snapshot_has_them() {
     assert_eq!(folders.each_ref().map(|folder| shape(folder)), before);
 }
 
+/// A copy of which everything is one account's, as `rsync -rt` makes it.
+#[tokio::test]
+async fn a_copy_without_owners_gives_nothing_away_where_the_step_says_so() {
+    let world = World::dated();
+    world.write("a/kept", "kept");
+    world.write("a/lost", "lost");
+    moment(&world);
+    world.copy();
+    let target = moment(&world);
+    let service = |place: &std::path::Path| chown(place, Some(1234), Some(1234)).is_ok();
+    let tree = world.live("");
+    let tree = tree.parent().expect("above");
+    if !service(tree) {
+        return; // Only root can give things away.
+    }
+    for name in ["a", "a/kept"] {
+        assert!(service(&world.live(name)));
+    }
+    fs::remove_file(world.live("a/lost")).expect("an accident");
+    let restore = world.perform(Action::Restore, "a", target, json!({}));
+    let fault = restore.await.expect_err("in the way");
+    assert!(fault.hint.expect("a way").contains("owners: leave"));
+    let leave = json!({ "owners": "leave" });
+    for action in [Action::Restore, Action::Verify] {
+        let ended = world.perform(action, "a", target, leave.clone()).await;
+        ended.expect("as it was");
+    }
+    let owner = |name: &str| fs::metadata(world.live(name)).expect("there").uid();
+    assert_eq!([owner("a/kept"), owner("a/lost")], [1234, 1234]);
+}
+
 #[tokio::test]
 async fn a_folder_that_somebody_opened_for_writing_is_not_ours() {
     let world = World::dated();

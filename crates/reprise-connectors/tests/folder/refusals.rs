@@ -245,15 +245,6 @@ async fn a_folder_that_is_nowhere_is_unknown_unless_the_step_allows_it() {
     assert!(basis.contains("neither it nor live"), "{basis}");
     let outcome = verify("nowhere", json!({ "empty": "allowed" })).await;
     assert_eq!(outcome.checks[0].verdict, Verdict::Pass);
-    // Beside one that has a folder, only in the copy even, it just has none.
-    let beside = async |batch: &[&str]| {
-        let mut call = world.call(Action::Verify, "nowhere", target, json!({}));
-        call.companions = batch.iter().map(|site| (*site).into()).collect();
-        let outcome = world.connector.perform(&call, &Quiet::default()).await;
-        outcome.expect("nothing fails").checks.remove(0).verdict
-    };
-    assert_eq!(beside(&["nowhere", "a"]).await, Verdict::Pass);
-    assert_eq!(beside(&["nowhere", "b"]).await, Verdict::Unknown);
     for site in ["empty", "new"] {
         let outcome = verify(site, json!({})).await;
         assert_eq!(outcome.checks[0].verdict, Verdict::Pass, "{site}");
@@ -279,6 +270,27 @@ async fn a_folder_that_is_nowhere_is_unknown_unless_the_step_allows_it() {
     let nowhere = found(&[]).await.expect("named");
     let told = "`sites`, in which the folders of all sites stand, is neither";
     assert!(nowhere.message.contains(told), "{}", nowhere.message);
+}
+
+/// Beside one that has a folder, only in the copy even, it just has none.
+#[tokio::test]
+async fn a_site_without_files_passes_beside_one_that_has_some() {
+    for (batch, expect) in [
+        (["nowhere", "a"], Verdict::Pass),
+        (["nowhere", "b"], Verdict::Unknown),
+    ] {
+        let world = World::dated();
+        world.write("a/x", "x");
+        moment(&world);
+        world.copy();
+        let target = moment(&world);
+        world.wipe("a");
+        let mut call = world.call(Action::Verify, "nowhere", target, json!({}));
+        call.companions = batch.map(Into::into).into();
+        let outcome = world.connector.perform(&call, &Quiet::default()).await;
+        let check = outcome.expect("nothing fails").checks.remove(0);
+        assert_eq!(check.verdict, expect, "{batch:?}");
+    }
 }
 
 #[tokio::test]

@@ -241,7 +241,10 @@ async fn a_check_that_could_not_look_lets_its_site_through_nowhere() {
             _ => None,
         })
         .collect();
-    assert_eq!(failed, ["check `references-in` is unknown"]);
+    assert_eq!(
+        failed,
+        ["check `references-in` is unknown: permission denied"]
+    );
 }
 
 #[tokio::test]

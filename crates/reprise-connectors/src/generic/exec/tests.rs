@@ -138,7 +138,7 @@ async fn what_could_not_look_does_not_let_the_site_through() {
         (
             "exit 0",
             FaultKind::Validation,
-            "check `b` is unknown; no route",
+            "check `b` is unknown: no route; no route",
         ),
         (
             "exit 3",

@@ -66,12 +66,11 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// Both sides have items, and those of one all lack the key: a name that
-    /// none of them has reads like this, and says nothing of the other side.
+    /// What can be referred to has a name: where none has, the name that is
+    /// looked for is none of theirs. That nothing refers is usual.
     pub fn is_blind(&self) -> bool {
         let Self { from, to, .. } = self;
-        let nameless = |read: &Read| read.items == read.without_key;
-        from.items > 0 && to.items > 0 && (nameless(from) || nameless(to))
+        from.items > 0 && to.items > 0 && to.items == to.without_key
     }
 }
 

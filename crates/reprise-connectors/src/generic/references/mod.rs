@@ -139,8 +139,8 @@ impl<'a> Work<'a> {
             Verdict::Unknown => Fault::new(
                 FaultKind::Validation,
                 format!(
-                    "site {site}: nothing was compared: both {from} and {to} have items, and \
-                     none of one side has a key"
+                    "site {site}: nothing was compared: {from} and {to} have items, and none of \
+                     the latter has a key"
                 ),
             )
             .hint("see whether `key` names what its items have"),

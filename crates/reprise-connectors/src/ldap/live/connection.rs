@@ -8,7 +8,7 @@ use ldap3::controls::{MakeCritical, ManageDsaIt, RelaxRules};
 use ldap3::{
     Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, Scope, SearchEntry,
 };
-use reprise_model::dn::DnKey;
+use reprise_model::dn::{DnKey, parent};
 use reprise_model::{Fault, FaultKind};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -170,13 +170,26 @@ impl Session {
         Ok(found)
     }
 
-    /// The suffix of the database that holds this name.
-    pub async fn suffix_of(&mut self, name: &DnKey) -> Result<String, Fault> {
-        let root = self.entry("").await?.unwrap_or_default();
+    /// The suffix of the database that holds this name; where the server does
+    /// not tell its suffixes, the topmost entry above it that may be read.
+    pub async fn suffix_of(&mut self, name: &str) -> Result<String, Fault> {
+        let root = self.entry("").await.ok().flatten().unwrap_or_default();
+        let key = DnKey::of(name);
         let suffixes = root.values("namingContexts");
         let suffixes = suffixes.map(|value| String::from_utf8_lossy(value).into_owned());
-        let over = suffixes.filter(|suffix| name.is_in(&DnKey::of(suffix)));
-        over.max_by_key(|suffix| suffix.len()).ok_or_else(|| {
+        let over = suffixes.filter(|suffix| key.is_in(&DnKey::of(suffix)));
+        if let Some(suffix) = over.max_by_key(|suffix| suffix.len()) {
+            return Ok(suffix);
+        }
+        let mut place = name.to_owned();
+        let mut top = None;
+        while !place.is_empty() {
+            let is_read = matches!(self.entry(&place).await, Ok(Some(_)));
+            let above = parent(&place);
+            top = is_read.then_some(place).or(top);
+            place = above;
+        }
+        top.ok_or_else(|| {
             let message = format!("{} names no suffix that holds the site's base", self.place);
             Fault::permanent(message)
                 .hint("let the name in `bind` read `namingContexts` of the root DSE")

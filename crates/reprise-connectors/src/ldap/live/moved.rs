@@ -38,7 +38,7 @@ pub async fn find(
     if uuids.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let suffix = session.suffix_of(&names.base_key).await?;
+    let suffix = session.suffix_of(&names.base).await?;
     let live = session.with_any(&suffix, "entryUUID", &uuids).await?;
     let live: BTreeMap<String, Entry> = live
         .into_iter()
@@ -64,7 +64,7 @@ pub fn refusal(moved: &[Moved]) -> Option<Fault> {
     );
     Some(
         Fault::refused(message).hint(
-            "move what is there back to its old name, or delete it there, then `reprise retry`",
+            "ask whose it is now: move it back to its old name, or, where it is nobody's any more, delete it; then `reprise retry`",
         ),
     )
 }

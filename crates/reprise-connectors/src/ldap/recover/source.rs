@@ -105,21 +105,23 @@ impl Changes {
     }
 
     /// The changes from a snapshot on, each once and in order, as far as the
-    /// logs go on from it without a gap.
+    /// logs go on from it without a gap; and those before it, back to a gap.
     pub fn since(self, start: &Csn) -> Result<Vec<Change>, Fault> {
-        let mut covered = start.clone();
+        let mut covered: Option<Csn> = None;
         let mut beyond = None;
         let mut all = Vec::new();
         for log in self.logs {
-            if log.after > covered {
+            let reached = covered.as_ref().max(Some(start));
+            if reached.is_some_and(|reached| log.after > *reached) {
                 beyond = beyond.or(Some(log.after));
                 continue;
             }
-            covered = log
-                .changes
-                .iter()
-                .map(|c| c.csn.clone())
-                .fold(covered, Csn::max);
+            // What older logs leave out is in the snapshot.
+            if covered.as_ref().is_some_and(|covered| log.after > *covered) {
+                all.clear();
+            }
+            let changes = log.changes.iter().map(|change| change.csn.clone());
+            covered = changes.chain(covered).max().or(Some(log.after));
             all.extend(log.changes);
         }
         if all.is_empty()

@@ -1,7 +1,8 @@
 //! One file of the binary log, event by event.
 //!
-//! Only headers are read, so that times are numbers in UTC and no program's
-//! time zone comes in between. What the events say is left to
+//! Headers are read, so that times are numbers in UTC and no program's time
+//! zone comes in between; of statements, what their sessions had set and
+//! whether they end a transaction. What else the events say is left to
 //! `mariadb-binlog`.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};

@@ -30,7 +30,7 @@ impl Recovery {
         let looked = async {
             let shard = self.shard(shard)?;
             let source = source(shard, target).await?;
-            zone::of_replay(shard, &source).await?;
+            let zone = zone::of_replay(shard, &source, None).await?;
             let needed = source.scratch_bytes()?;
             let room = room::check_space(&self.root(shard), needed);
             // Whether live is quiet is asked when the shard is recovered.
@@ -41,9 +41,9 @@ impl Recovery {
                 source.written(),
                 self.config.rpo,
             );
-            Ok((source, point, needed, room))
+            Ok((source, point, needed, room, zone.is_assumed))
         };
-        let (source, point, needed, room) = match looked.await {
+        let (source, point, needed, room, assumed) = match looked.await {
             Ok(found) => found,
             Err(fault) => {
                 let fault: Fault = fault;
@@ -72,6 +72,17 @@ impl Recovery {
             ),
             Err(fault) => about("space", Level::Error, fault.message, fault.hint),
         };
-        (vec![reaches, space], Some(needed))
+        let mut findings = vec![reaches, space];
+        if assumed {
+            let message = "statements are replayed in UTC: their server's own time zone is not stated, and a drill asks nobody";
+            let hint = "write `time_zone` beside `binlog` in the shard's backup";
+            findings.push(about(
+                "time-zone",
+                Level::Warning,
+                message.to_owned(),
+                Some(hint.to_owned()),
+            ));
+        }
+        (findings, Some(needed))
     }
 }

@@ -85,9 +85,12 @@ impl Recovery {
         }
         *slot = None;
         let source = source(shard, target).await?;
-        let zone = zone::of_replay(shard, &source).await?;
         let folder = Arc::new(Folder::take(&self.folder(shard, target))?);
         let marker = folder.marker();
+        let before = marker
+            .as_ref()
+            .and_then(|marker| marker.ready(target)?.zone());
+        let zone = zone::of_replay(shard, &source, before).await?;
         let ready =
             marker.and_then(|marker| reusable(&marker, &source, &zone.name, target).cloned());
         let ours = Arc::clone(&folder);
@@ -145,11 +148,11 @@ impl Recovery {
         let Some(marker) = marker else {
             return Ok(Probe::NotYet);
         };
-        if marker.ready(target).is_none() {
+        let Some(ready) = marker.ready(target) else {
             return Ok(Probe::NotYet);
-        }
+        };
         let source = source(shard, target).await?;
-        let zone = zone::of_replay(shard, &source).await?;
+        let zone = zone::of_replay(shard, &source, ready.zone()).await?;
         Ok(match reusable(&marker, &source, &zone.name, target) {
             Some(ready) => Probe::AsItShouldBe(ready.outcome.clone()),
             None => Probe::NotYet,

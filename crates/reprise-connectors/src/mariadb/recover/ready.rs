@@ -51,6 +51,11 @@ impl Replayed {
 }
 
 impl Ready {
+    /// The zone that statements were replayed in.
+    pub fn zone(&self) -> Option<&str> {
+        self.replayed.as_ref().map(|one| one.time_zone.as_str())
+    }
+
     /// The log may have grown since, by a copy that came later: what is new
     /// before T has to come in, and where T was not reached, anything new may
     /// prove more.

@@ -1,8 +1,9 @@
 //! The replay: what of the binary log brings a backup to T, through the
 //! server's own programs.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use rustix::process::Signal;
 
 use super::attempt::Attempt;
 use super::backup::Source;
+use super::binlog::LogFile;
 use super::cancelled;
 use super::server::{Host, Server, log};
 
@@ -31,9 +33,7 @@ impl Attempt<'_> {
     /// `mariadb-binlog | mariadb`, from the backup's place to the cut.
     pub async fn replay(&self, host: &Host, source: &Source, server: &Server) -> Result<(), Fault> {
         let said_before = fs::metadata(self.folder.log()).map_or(0, |log| log.len());
-        let files = source.files[..source.cut.files]
-            .iter()
-            .map(|file| &file.path);
+        let files = &source.files[..source.cut.files];
         let mut reader = host.command("mariadb-binlog")?;
         reader
             .arg(format!("--start-position={}", source.cut.from))
@@ -87,25 +87,21 @@ impl Attempt<'_> {
         }
     }
 
-    /// The logs where the account can read them: copies of those it cannot.
-    fn readable<'p>(
-        &self,
-        host: &Host,
-        files: impl Iterator<Item = &'p PathBuf>,
-    ) -> Result<Vec<PathBuf>, Fault> {
+    /// The logs where the account can read them to their end: copies of those
+    /// it cannot, and of torn ones what is whole. `mariadb-binlog` reads an
+    /// event before it sees that it is to stop there.
+    fn readable(&self, host: &Host, files: &[LogFile]) -> Result<Vec<PathBuf>, Fault> {
         let own = self.folder.path().join("binlog");
         let mut readable = Vec::new();
         for file in files {
-            if host.account.can_read(file) {
-                readable.push(file.clone());
+            if file.torn.is_none() && host.account.can_read(&file.path) {
+                readable.push(file.path.clone());
                 continue;
             }
-            let cannot = |error: &dyn std::fmt::Display| {
-                Fault::refused(format!("cannot copy {}: {error}", file.display()))
-            };
-            fs::create_dir_all(&own).map_err(|error| cannot(&error))?;
-            let copy = own.join(file.file_name().unwrap_or_default());
-            fs::copy(file, &copy).map_err(|error| cannot(&error))?;
+            let copy = own.join(&file.name);
+            whole(file, &copy).map_err(|error| {
+                Fault::refused(format!("cannot copy {}: {error}", file.path.display()))
+            })?;
             readable.push(copy);
         }
         if own.exists() {
@@ -134,6 +130,16 @@ impl Attempt<'_> {
             }
         }
     }
+}
+
+/// Copies what of a log is whole.
+fn whole(file: &LogFile, copy: &Path) -> io::Result<()> {
+    if let Some(folder) = copy.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let length = file.torn.map_or(u64::MAX, |_| file.end);
+    let mut log = File::open(&file.path)?.take(length);
+    io::copy(&mut log, &mut File::create(copy)?).map(drop)
 }
 
 pub fn spawn(command: Command, name: &str) -> Result<Running, Fault> {

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use reprise_model::{Fault, ShardId};
+use reprise_model::{Fault, FaultKind, ShardId};
 
 use super::ask;
 use super::backup::Source;
@@ -33,7 +33,13 @@ impl Zone {
 /// The zone that scratch has to run in for the replay to be right: the one
 /// that is stated, else UTC, where nothing depends on it or live is in it. A
 /// drill, which has no way to live, assumes that.
-pub async fn of_replay(shard: &MariadbShard, source: &Source) -> Result<Zone, Fault> {
+///
+/// `before` is the zone of a replay that is ready: it needs nobody's word.
+pub async fn of_replay(
+    shard: &MariadbShard,
+    source: &Source,
+    before: Option<&str>,
+) -> Result<Zone, Fault> {
     if let Some(zone) = &shard.time_zone {
         return match known(zone) {
             true => Ok(Zone::told(zone)),
@@ -51,15 +57,20 @@ pub async fn of_replay(shard: &MariadbShard, source: &Source) -> Result<Zone, Fa
             ..Zone::told(UTC)
         });
     };
-    match ask::value(
-        live,
-        "asking for its time zone",
-        "select @@system_time_zone",
-    )
-    .await
-    {
+    if let Some(zone) = before {
+        return Ok(Zone::told(zone));
+    }
+    let (doing, sql) = ("asking for its time zone", "select @@system_time_zone");
+    match ask::value(live, doing, sql).await {
         Some(zone) if zone == UTC => Ok(Zone::told(UTC)),
-        other => Err(unstated(&shard.id, count, other.as_deref())),
+        Some(zone) => {
+            let why = format!("and live is in {zone}");
+            Err(unstated(FaultKind::Refused, &shard.id, count, &why))
+        }
+        None => {
+            let why = "and live does not answer";
+            Err(unstated(FaultKind::Temporary, &shard.id, count, why))
+        }
     }
 }
 
@@ -72,14 +83,11 @@ fn unknown(shard: &ShardId, zone: &str) -> Fault {
     ))
 }
 
-fn unstated(shard: &ShardId, count: usize, live: Option<&str>) -> Fault {
-    let live = match live {
-        Some(zone) => format!("and live is in {zone}"),
-        None => "and live could not be asked".to_owned(),
-    };
-    Fault::refused(format!(
+fn unstated(kind: FaultKind, shard: &ShardId, count: usize, live: &str) -> Fault {
+    let message = format!(
         "{count} transactions of shard `{shard}` up to the target time are logged as statements that read times in the server's own time zone, which is not stated, {live}"
-    ))
+    );
+    Fault::new(kind, message)
     .hint("write `time_zone: UTC`, or another name such as Europe/Berlin, beside `binlog` in the shard's backup: the zone of the machine that ran the server (`timedatectl`)")
 }
 

@@ -51,7 +51,7 @@ async fn an_own_entry_that_was_moved_away_is_refused_until_somebody_decides() {
     for dn in [own, "uid=s1u1,ou=people,dc=acme"] {
         assert!(fault.message.contains(&format!("`{dn}`")), "{fault}");
     }
-    assert!(fault.hint.unwrap().contains("move what is there back"));
+    assert!(fault.hint.unwrap().contains("ask whose it is now"));
     assert_eq!(server.dump(|_| true), before, "a refusal changed live");
 
     server.change("dn: uid=s1u1,ou=people,dc=acme\nchangetype: delete\n\n");

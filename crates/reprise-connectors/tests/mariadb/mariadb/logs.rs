@@ -11,6 +11,7 @@ use super::world::{World, call, open_folder, run};
 
 /// The size of the event that ends a transaction.
 const COMMIT: u64 = 31;
+const ROTATE: u8 = 4;
 const GTID: u8 = 162;
 /// A byte in the event that begins a transaction, of no meaning.
 const GTID_UNUSED: usize = 36;
@@ -95,6 +96,59 @@ async fn a_log_that_ends_inside_of_a_transaction_does_not_reach_beyond_it() {
     assert!(point.basis.contains("inside of a transaction"), "{point:?}");
     assert_eq!(found(&world, &connector, 25.0).await, "a");
     connector.close().await;
+    world.connector.close().await;
+}
+
+/// Where its events begin, and of which kind they are.
+fn events(log: &[u8]) -> Vec<(usize, u8)> {
+    let mut at = 4;
+    let mut events = Vec::new();
+    while let Some(header) = log.get(at..at + 19) {
+        events.push((at, header[4]));
+        at += u32::from_le_bytes(header[9..13].try_into().unwrap()) as usize;
+    }
+    events
+}
+
+/// `mariadb-binlog` reads an event before it sees that it is to stop there.
+#[tokio::test]
+async fn a_torn_event_is_no_damage_of_what_is_before_it() {
+    let (world, log) = two().await;
+    let path = log.path().join("bin.000001");
+    let whole = fs::read(&path).unwrap();
+    let last = events(&whole).into_iter().rfind(|(_, kind)| *kind == GTID);
+    let (last, _) = last.unwrap();
+    for beyond in [5, 25] {
+        fs::write(&path, &whole[..last + beyond]).unwrap();
+        let scratch = open_folder();
+        let drill = world.server.drill_on(scratch.path(), log.path(), None);
+        recover(&world, &drill, 12.0).await.unwrap();
+        assert_eq!(found(&world, &drill, 12.0).await, "a");
+        drill.close().await;
+    }
+    world.connector.close().await;
+}
+
+/// The server goes on in another file, and nothing is missing.
+#[tokio::test]
+async fn a_file_that_a_crash_tore_is_whole_where_the_next_one_follows() {
+    let (mut world, log) = two().await;
+    run(&mut world.live, "flush binary logs").await;
+    insert(&mut world, 30, 903, "c").await;
+    copied(&world, log.path());
+    let path = log.path().join("bin.000001");
+    let mut bytes = fs::read(&path).unwrap();
+    let (end, kind) = events(&bytes).pop().unwrap();
+    assert_eq!(kind, ROTATE);
+    bytes.truncate(end + 10);
+    // Marked as in use, as a crash leaves it.
+    bytes[4 + 17] |= 1;
+    fs::write(&path, bytes).unwrap();
+    let scratch = open_folder();
+    let drill = world.server.drill_on(scratch.path(), log.path(), None);
+    recover(&world, &drill, 35.0).await.unwrap();
+    assert_eq!(found(&world, &drill, 35.0).await, "abc");
+    drill.close().await;
     world.connector.close().await;
 }
 

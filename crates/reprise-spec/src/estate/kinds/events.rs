@@ -66,7 +66,7 @@ static TENANT: Shape = Shape::new(
             },
             "The streams that every site has: one without any event fails the verdict.",
         )
-        .default("any: at least one event of each site; `[]`: not even that"),
+        .default("any; `[]`: not even one event of the batch is expected"),
         Field::optional(
             "sql",
             Kind::Shape(&SQL),
