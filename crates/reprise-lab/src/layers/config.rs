@@ -58,8 +58,11 @@ impl Config {
         Ok(file)
     }
 
-    fn commit(&self, what: &str) -> Result<(), Error> {
-        self.git(&["add", "--all"])?;
+    /// Of one place alone: elsewhere a restore may be under way, and git fails
+    /// over a file that is renamed while it looks.
+    fn commit(&self, place: &Path, what: &str) -> Result<(), Error> {
+        let place = place.display().to_string();
+        self.git(&["add", "--all", "--", &place])?;
         self.git(&["commit", "--quiet", "--allow-empty", "--message", what])
             .map(drop)
     }
@@ -104,7 +107,7 @@ impl Layer for Config {
             let apps: Vec<&str> = tenant.apps.iter().map(|app| app.name.as_str()).collect();
             write(&folder.join("features/flags.json"), &format!("{apps:?}\n"))?;
         }
-        self.commit("the sites as they are first")
+        self.commit(&self.live, "the sites as they are first")
     }
 
     /// The repository has its own past.
@@ -142,7 +145,7 @@ impl Layer for Config {
             true => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
             false => write(&path, &format!("{{\"share\": {}}}\n", number % 100))?,
         }
-        self.commit(&format!("site {site}: {name}"))
+        self.commit(&self.folder(site), &format!("site {site}: {name}"))
     }
 
     async fn delete(&mut self, site: i64) -> Result<(), Error> {
@@ -152,7 +155,7 @@ impl Layer for Config {
             return Ok(());
         }
         fs::remove_dir_all(&folder).map_err(Error::io("remove", &folder))?;
-        self.commit(&format!("site {site} is no longer needed"))
+        self.commit(&folder, &format!("site {site} is no longer needed"))
     }
 
     async fn hand_over(&mut self) -> Result<(), Error> {
