@@ -61,8 +61,20 @@ impl Config {
     /// Of one place alone: elsewhere a restore may be under way, and git fails
     /// over a file that is renamed while it looks.
     fn commit(&self, place: &Path, what: &str) -> Result<(), Error> {
-        let place = place.display().to_string();
-        self.git(&["add", "--all", "--", &place])?;
+        let path = place.display().to_string();
+        // What was restored and never committed is not known to be gone.
+        match place.exists() {
+            true => self.git(&["add", "--all", "--", &path])?,
+            false => self.git(&[
+                "rm",
+                "-r",
+                "--quiet",
+                "--cached",
+                "--ignore-unmatch",
+                "--",
+                &path,
+            ])?,
+        };
         self.git(&["commit", "--quiet", "--allow-empty", "--message", what])
             .map(drop)
     }
