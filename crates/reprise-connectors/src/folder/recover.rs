@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use reprise_model::{Fault, Outcome, ShardId, SiteId, Timestamp};
-use reprise_ports::{CallSite, Estimate, Finding, Inspect, Inspection, Level};
+use reprise_ports::{CallSite, Estimate, Inspect, Inspection, Level};
 use tokio_util::sync::CancellationToken;
 
 use super::connector::FolderConnector;
@@ -13,11 +13,9 @@ use super::names::{self, at, may_be_below, text};
 use super::past::Chosen;
 use super::tree::{cannot, look};
 use crate::shared::found::Found;
+use crate::shared::seen::{Seen, findings};
 
 const HINT: &str = "a wrong `tenant: { folder: ... }` looks like that; sites without files are left out by `placement`, or pass with `empty: allowed` in the `with` of verify";
-
-/// A check, its level, its words and a hint.
-type Seen = (&'static str, Level, String, Option<String>);
 
 impl FolderConnector {
     pub(super) async fn recover(
@@ -63,18 +61,11 @@ impl FolderConnector {
         }
         found.extend(self.leads_elsewhere());
         found.extend(copy.and_then(|copy| self.nowhere(inspect, &copy)));
-        let findings = found
-            .into_iter()
-            .map(|(check, level, message, hint)| Finding {
-                check: check.to_owned(),
-                level,
-                store: self.config.store.clone(),
-                shard: inspect.shard.clone(),
-                message: format!("{}/{}: {message}", self.config.store, inspect.shard),
-                hint,
-            });
+        for (_, _, message, _) in &mut found {
+            *message = format!("{}/{}: {message}", self.config.store, inspect.shard);
+        }
         Inspection {
-            findings: findings.collect(),
+            findings: findings(&self.config.store, &inspect.shard, found),
             estimate: Estimate::default(),
         }
     }

@@ -9,6 +9,7 @@
 
 mod catalog;
 mod claim;
+mod conclude;
 mod dialect;
 mod discover;
 mod drift;
@@ -26,6 +27,7 @@ pub use catalog::{
     Catalog, Column, ColumnType, ForeignKey, Key, Kind, RowSecurity, Sequence, Table, Trigger,
 };
 pub use claim::{Claim, Note, Owned, Slice};
+pub use conclude::conclude;
 pub use dialect::Dialect;
 pub use discover::discover;
 pub use drift::{Carried, Drift, Plan, compare};

@@ -4,7 +4,7 @@
 use futures::TryStreamExt;
 use futures::stream::FuturesOrdered;
 use reprise_model::{Fault, SiteId};
-use reprise_ports::{Estimate, Finding, Inspect, Inspection, Level};
+use reprise_ports::{Estimate, Inspect, Inspection, Level};
 use tokio_util::sync::CancellationToken;
 
 use super::client::Bucket;
@@ -12,14 +12,12 @@ use super::connector::S3Connector;
 use super::listing;
 use super::recover::reaches;
 use crate::shared::found::Found;
+use crate::shared::seen::{Seen, findings};
 
 /// How many prefixes are looked at at a time.
 const LOOKS: usize = 16;
 
 const HINT: &str = "a wrong `tenant: { prefix: ... }` looks like that; sites without media are left out by `placement`, or pass with `empty: allowed` in the `with` of verify";
-
-/// A check, its level, its words and a hint.
-type Seen = (&'static str, Level, String, Option<String>);
 
 impl S3Connector {
     pub(super) async fn look(&self, inspect: &Inspect) -> Inspection {
@@ -30,18 +28,8 @@ impl S3Connector {
         }
         let space = "S3 tells nobody how much space is left: it is seen at the first copy";
         seen.push(("space", Level::Later, space.to_owned(), None));
-        let findings = seen
-            .into_iter()
-            .map(|(check, level, message, hint)| Finding {
-                check: check.to_owned(),
-                level,
-                store: self.config.store.clone(),
-                shard: inspect.shard.clone(),
-                message,
-                hint,
-            });
         Inspection {
-            findings: findings.collect(),
+            findings: findings(&self.config.store, &inspect.shard, seen),
             estimate: Estimate::default(),
         }
     }

@@ -8,3 +8,4 @@ pub mod nagle;
 pub mod percent;
 pub mod policy;
 pub mod room;
+pub mod seen;

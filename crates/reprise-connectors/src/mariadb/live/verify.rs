@@ -1,7 +1,7 @@
 //! Proof that a slice is whole: rows and checksums against scratch, foreign
 //! keys out of it.
 
-use reprise_model::{Check, Fault, FaultKind, Outcome, SiteId, Verdict, Volume};
+use reprise_model::{Check, Fault, Outcome, SiteId, Verdict, Volume};
 use reprise_ports::Context;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::restore::{cancelled, options, phase};
 use super::shard::{LiveShard, Match, Scratch};
 use super::value::{checksum_sql, classes};
 use crate::mariadb::session::Session;
-use crate::rows::{Carried, SiteRows};
+use crate::rows::{Carried, SiteRows, conclude};
 
 impl LiveShard {
     /// Compares the site's slice in live with scratch. Changes nothing.
@@ -156,23 +156,4 @@ async fn foreign_keys(live: &mut Session, known: &Match, site: &SiteId) -> Resul
 
 fn verdict(good: bool) -> Verdict {
     if good { Verdict::Pass } else { Verdict::Fail }
-}
-
-fn conclude(site: &SiteId, checks: Vec<Check>, volume: Volume) -> Result<Outcome, Fault> {
-    let failed: Vec<&str> = checks
-        .iter()
-        .filter(|check| check.verdict == Verdict::Fail)
-        .map(|check| check.name.as_str())
-        .collect();
-    if failed.is_empty() {
-        return Ok(Outcome {
-            volume,
-            checks,
-            ..Outcome::default()
-        });
-    }
-    let message = format!("site {site} is not whole: {}", failed.join(", "));
-    let mut fault = Fault::new(FaultKind::Validation, message);
-    fault.checks = checks;
-    Err(fault)
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use reprise_model::{Check, Fault, FaultKind, Outcome, SiteId, Verdict, Volume};
+use reprise_model::{Check, Fault, FaultKind, Outcome, SiteId, Verdict};
 use reprise_ports::Context;
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use super::restore::{cancelled, phase};
 use super::session::Session;
 use super::shard::{LiveShard, Match, Scratch};
 use super::{check, companions};
-use crate::rows::{OnConflict, Options};
+use crate::rows::{OnConflict, Options, conclude};
 
 impl LiveShard {
     /// Compares the site's slice in live with scratch. Changes nothing.
@@ -145,23 +145,4 @@ fn look_or_unknown(name: &str, looked: Result<Check, Fault>) -> Result<Check, Fa
         }),
         other => other,
     }
-}
-
-fn conclude(site: &SiteId, checks: Vec<Check>, volume: Volume) -> Result<Outcome, Fault> {
-    let failed: Vec<&str> = checks
-        .iter()
-        .filter(|check| check.verdict == Verdict::Fail)
-        .map(|check| check.name.as_str())
-        .collect();
-    if failed.is_empty() {
-        return Ok(Outcome {
-            volume,
-            checks,
-            ..Outcome::default()
-        });
-    }
-    let message = format!("site {site} is not whole: {}", failed.join(", "));
-    let mut fault = Fault::new(FaultKind::Validation, message);
-    fault.checks = checks;
-    Err(fault)
 }
